@@ -1,0 +1,1 @@
+"""Answers that can be checked: from question to evidence to verified text."""

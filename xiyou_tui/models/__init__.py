@@ -1,0 +1,1 @@
+"""Model directories: what is there, and the practice model made on the spot."""

@@ -1,0 +1,1 @@
+"""Samples: what people write to train on, and its review."""

@@ -1,0 +1,1 @@
+"""Training: recipes, data sets, the trainer process and its run directories."""

@@ -1,0 +1,167 @@
+"""The app: six modes over one workplace. Knows which screen is open; what a screen shows is its own affair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import ClassVar
+
+from textual import on
+from textual.app import App
+from textual.screen import Screen
+
+from xiyou_tui.errors import XiyouError
+from xiyou_tui.storage.instance import InstanceLock
+from xiyou_tui.storage.settings import Settings, watch_settings
+from xiyou_tui.study import Study, open_study
+from xiyou_tui.tui.keymap import bindings
+from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SampleRequested, SettingsChanged
+from xiyou_tui.tui.terminal import copy_text, install_line_breaking
+from xiyou_tui.tui.theme import THEMES
+
+# mode → (module below xiyou_tui.tui.screens, class). A screen's module is imported when its mode is first opened.
+SCREENS = {
+    "corpus": ("corpus", "CorpusScreen"),
+    "samples": ("samples", "SamplesScreen"),
+    "train": ("train", "TrainScreen"),
+    "chat": ("chat", "ChatScreen"),
+    "evaluate": ("evaluate", "EvaluateScreen"),
+    "models": ("models", "ModelsScreen"),
+}
+
+
+def _opener(mode: str) -> Callable[[], Screen[None]]:
+    module, name = SCREENS[mode]
+
+    def open_screen() -> Screen[None]:
+        screen: Screen[None] = getattr(import_module(f"xiyou_tui.tui.screens.{module}"), name)()
+        return screen
+
+    return open_screen
+
+
+class XiyouApp(App[None]):
+    """The full-screen app."""
+
+    TITLE = "xiyou"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar = {mode: _opener(mode) for mode in SCREENS}
+    DEFAULT_MODE = "corpus"
+    BINDINGS: ClassVar = bindings("app")
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, study: Study | None = None) -> None:
+        install_line_breaking()
+        super().__init__()
+        self.study = study or open_study()
+        self._lock = InstanceLock(self.study.places.data)
+        self._stop_watching: Callable[[], None] | None = None
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self.study.settings.text("interface.theme")
+
+    @property
+    def reading_title(self) -> str:
+        """What is being read, for the bar on top."""
+        return self.study.library.current().title
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._settle)
+
+    def _settle(self) -> None:
+        """What can wait until the first picture is on the screen."""
+        if not self._lock.acquire():
+            self.notify("另一个 xiyou 也开着同一个目录。两边都能写，不会丢；同一条样本以后存的为准。", title="已有一个在运行", timeout=8)
+        for warning in self.study.settings.warnings:
+            self.notify(warning, severity="warning", timeout=10)
+
+        def changed(settings: Settings) -> None:
+            self.call_from_thread(self._adopt, settings)
+
+        self._stop_watching = watch_settings(self.study.places.settings, changed)
+
+    def _adopt(self, settings: Settings) -> None:
+        if settings == self.study.settings and settings.warnings == self.study.settings.warnings:
+            return
+        self.study.settings = settings
+        self.theme = settings.text("interface.theme")
+        for warning in settings.warnings:
+            self.notify(warning, severity="warning", timeout=10)
+        self.tell_all(SettingsChanged(settings))
+
+    def tell_all(self, message: SettingsChanged | EditionChanged) -> None:
+        """Post a fact to every open screen, not only the one in front."""
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                screen.post_message(message)
+
+    async def action_mode(self, mode: str) -> None:
+        await self.open_mode(mode)
+
+    async def open_mode(self, mode: str) -> Screen[None]:
+        """Bring a mode to the front and return its screen. A dialog in the way is left first, so nothing is typed into the void."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        if self.current_mode != mode:
+            await self.switch_mode(mode)
+        return self.screen
+
+    def action_help(self) -> None:
+        from xiyou_tui.tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.current_mode))
+
+    def action_settings(self) -> None:
+        from xiyou_tui.tui.screens.settings import SettingsScreen
+
+        if not isinstance(self.screen, SettingsScreen):
+            self.push_screen(SettingsScreen())
+
+    @on(PassageRequested)
+    async def _open_passage(self, message: PassageRequested) -> None:
+        from xiyou_tui.tui.screens.corpus import CorpusScreen
+
+        try:
+            if message.edition and message.edition != self.study.library.current().id:
+                self.study.library.choose(message.edition)
+                self.tell_all(EditionChanged(message.edition))
+            self.study.library.current().chapter(message.chapter)
+        except XiyouError as error:
+            self.complain(error)
+            return
+        screen = await self.open_mode("corpus")
+        assert isinstance(screen, CorpusScreen)
+        screen.show_passage(message.chapter, message.start, message.end)
+
+    @on(SampleRequested)
+    async def _write_sample(self, message: SampleRequested) -> None:
+        from xiyou_tui.tui.screens.samples import SamplesScreen
+
+        screen = await self.open_mode("samples")
+        assert isinstance(screen, SamplesScreen)
+        screen.write_sample(message)
+
+    def complain(self, error: XiyouError) -> None:
+        """Show an error that the user can act on."""
+        self.notify(error.render(), title="没有成功", severity="error", timeout=12)
+
+    def copy_with_notice(self, text: str, what: str) -> None:
+        """Copy to the clipboard, and say so only when it worked."""
+        driver = self._driver
+        if copy_text(text, driver.write if driver is not None else None):
+            self.notify(f"{what}已复制。", timeout=3)
+        else:
+            self.notify("这个终端不让程序写剪贴板。可以按住 Option 或 Shift 用鼠标选取。", severity="warning")
+
+    def on_unmount(self) -> None:
+        if self._stop_watching is not None:
+            self._stop_watching()
+        self._lock.release()
+
+
+def open_app() -> int:
+    """Run the app until the user leaves it; returns the exit code."""
+    app = XiyouApp()
+    app.run()
+    return app.return_code or 0

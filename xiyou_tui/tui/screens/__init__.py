@@ -1,0 +1,1 @@
+"""One screen a mode, each with its stylesheet beside it."""
