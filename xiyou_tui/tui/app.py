@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App
@@ -98,7 +98,7 @@ class XiyouApp(App[None]):
     async def action_mode(self, mode: str) -> None:
         await self.open_mode(mode)
 
-    async def open_mode(self, mode: str) -> Screen[None]:
+    async def open_mode(self, mode: str) -> Screen[Any]:
         """Bring a mode to the front and return its screen. A dialog in the way is left first, so nothing is typed into the void."""
         while len(self.screen_stack) > 1:
             await self.pop_screen()

@@ -1,0 +1,368 @@
+"""Mode 原著: chapters on the left, the text in the middle, what is known of the paragraph on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import on, work
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from xiyou_tui.corpus.model import Chapter, Edition
+from xiyou_tui.corpus.synopsis import NOTICE
+from xiyou_tui.errors import XiyouError
+from xiyou_tui.storage.settings import BY_KEY
+from xiyou_tui.storage.state import read_state, write_state
+from xiyou_tui.tui.keymap import Key, bindings, register_keys
+from xiyou_tui.tui.messages import EditionChanged, SampleRequested, SettingsChanged
+from xiyou_tui.tui.screens.base import ModeScreen
+from xiyou_tui.tui.widgets.bars import ModeBar
+from xiyou_tui.tui.widgets.reader import Reader
+from xiyou_tui.tui.widgets.search import SearchPanel
+from xiyou_tui.tui.widgets.side import SidePanel
+
+register_keys(
+    Key("corpus", "slash,ctrl+f", "search", "查找", "在全书里查找，边打边出；Tab 换成按意思检索", 9, "/"),
+    Key("corpus", "g,ctrl+g", "go", "跳到", "按回和段跳，如 27 或 27.12", 8, "g"),
+    Key("corpus", "a,ctrl+n", "sample", "造样本", "用选中的原文新建样本，引文自动填好", 7, "a"),
+    Key("corpus", "left_square_bracket", "chapter(-1)", "上回", "上一回"),
+    Key("corpus", "right_square_bracket", "chapter(1)", "下回", "下一回", 4, "[ ]"),
+    Key("corpus", "full_stop,f8", "hit(1)", "下一处", "下一个查找结果"),
+    Key("corpus", "comma,f7", "hit(-1)", "上一处", "上一个查找结果"),
+    Key("corpus", "y,ctrl+y", "copy", "复制", "复制选中的原文，带出处", 3, "y"),
+    Key("corpus", "t,ctrl+t", "script", "简繁", "底本原样 → 简体 → 繁体", 3, "t"),
+    Key("corpus", "m", "bookmark", "书签", "给这一段加上或去掉书签"),
+    Key("corpus", "apostrophe", "bookmarks", "书签表", "列出书签"),
+    Key("corpus", "less_than_sign,backspace", "history(-1)", "后退", "回到跳转以前的地方"),
+    Key("corpus", "greater_than_sign", "history(1)", "前进", "再到跳转以后的地方"),
+    Key("corpus", "i", "side", "边栏", "显示或收起右边的边栏", 2, "i"),
+    Key("corpus", "c", "contents", "目录", "到目录里选回，再按一次回正文", 2, "c"),
+    Key("corpus", "plus,equals_sign", "measure(4)", "加宽", "版心加宽"),
+    Key("corpus", "minus", "measure(-4)", "收窄", "版心收窄"),
+    Key("corpus", "o,ctrl+o", "import_text", "导入", "导入原著文本文件", 6, "o"),
+    Key("corpus", "e", "editions", "底本", "换一个底本"),
+    Key("corpus", "escape", "leave", "取消", "收起查找、取消选取和标记"),
+)
+
+
+class CorpusScreen(ModeScreen):
+    """Browse, search, mark, and pick passages."""
+
+    mode = "corpus"
+    CSS_PATH = "corpus.tcss"
+    BINDINGS = bindings("corpus")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._history: list[tuple[int, int]] = []
+        self._future: list[tuple[int, int]] = []
+        self._hits: list[tuple[int, int, int]] = []
+        self._hit = 0
+        self._listing = False
+        self._pending: tuple[int, int, int] | None = None
+
+    def body(self) -> Iterable[Widget]:
+        settings = self.study.settings
+        with Horizontal():
+            yield OptionList(id="contents")
+            with Vertical(id="middle"):
+                yield SearchPanel(id="search")
+                yield Reader(id="reader", measure=settings.whole("interface.width"), display=settings.text("interface.script"))
+            yield SidePanel(id="side")
+
+    @property
+    def reader(self) -> Reader:
+        return self.query_one("#reader", Reader)
+
+    @property
+    def edition(self) -> Edition:
+        return self.study.library.current()
+
+    def on_mount(self) -> None:
+        self._open_edition()
+        self.reader.focus()
+        self.query_one(SidePanel).prepare()
+
+    def on_screen_resume(self) -> None:
+        self._count_samples()
+
+    # The edition and its chapters.
+
+    def _open_edition(self) -> None:
+        edition = self.edition
+        chapter, offset = read_state(self.study.connection, f"reading.{edition.id}", [edition.chapters[0].number, 0])
+        if not edition.has_chapter(chapter):
+            chapter, offset = edition.chapters[0].number, 0
+        self._history, self._future, self._hits = [], [], []
+        self._list_chapters()
+        self._show(edition.chapter(chapter), offset)
+        self.query_one(ModeBar).refresh()
+        self.query_one(SearchPanel).close()
+
+    def _list_chapters(self) -> None:
+        contents = self.query_one("#contents", OptionList)
+        self._listing = True
+        contents.clear_options()
+        counts = self._sample_counts()
+        contents.add_options([Option(self._entry(chapter, counts.get(chapter.number, 0)), id=str(chapter.number)) for chapter in self.edition.chapters])
+        self._listing = False
+
+    def _sample_counts(self) -> dict[int, int]:
+        rows = self.study.connection.execute(
+            "SELECT json_extract(cited.value, '$.chapter') AS chapter, count(DISTINCT sample.id) AS number"
+            " FROM sample, json_each(sample.citations) AS cited WHERE sample.deleted IS NULL GROUP BY 1"
+        )
+        return {int(row["chapter"]): int(row["number"]) for row in rows if row["chapter"] is not None}
+
+    def _count_samples(self) -> None:
+        contents = self.query_one("#contents", OptionList)
+        counts = self._sample_counts()
+        for chapter in self.edition.chapters:
+            entry = self._entry(chapter, counts.get(chapter.number, 0))
+            option = contents.get_option(str(chapter.number)) if contents.option_count else None
+            if option is not None and option.prompt != entry:
+                contents.replace_option_prompt(str(chapter.number), entry)
+
+    @staticmethod
+    def _entry(chapter: Chapter, samples: int) -> str:
+        first, _, second = chapter.title.partition(" ")
+        tail = f" [$secondary]{samples}样[/]" if samples else ""
+        return f"[$foreground 50%]{chapter.short_label:>3}[/] {first}{tail}\n    [$foreground 70%]{second}[/]"
+
+    def _show(self, chapter: Chapter, offset: int) -> None:
+        notice = f"［{NOTICE}］按 o 导入原著文本，即可逐字读原文、查原文" if self.edition.is_synopsis else ""
+        self.reader.show(chapter, offset=offset, notice=notice)
+        self._mark_hits()
+        contents = self.query_one("#contents", OptionList)
+        index = next(i for i, known in enumerate(self.edition.chapters) if known.number == chapter.number)
+        if contents.highlighted != index:
+            self._listing = True
+            contents.highlighted = index
+            self._listing = False
+
+    def show_passage(self, chapter: int, start: int, end: int) -> None:
+        """Open a place, its characters highlighted; the place left goes into the history."""
+        if not self.is_mounted or self.reader.chapter is None:
+            self._pending = (chapter, start, end)
+            self.call_after_refresh(self._show_pending)
+            return
+        self._remember()
+        self._hits = [(chapter, start, end)] if end > start else []
+        self._hit = 0
+        self._show(self.edition.chapter(chapter), start)
+        self.reader.go_to(start)
+        self.reader.focus()
+
+    def _show_pending(self) -> None:
+        if self._pending is not None:
+            place, self._pending = self._pending, None
+            self.show_passage(*place)
+
+    def _remember(self) -> None:
+        chapter = self.reader.chapter
+        if chapter is not None:
+            here = (chapter.number, self.reader.offset_here)
+            if not self._history or self._history[-1] != here:
+                self._history.append(here)
+            self._future.clear()
+
+    @on(OptionList.OptionHighlighted, "#contents")
+    def _chapter_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if self._listing or event.option.id is None or not event.option_list.has_focus:
+            return
+        number = int(event.option.id)
+        if self.reader.chapter is None or self.reader.chapter.number != number:
+            self._show(self.edition.chapter(number), 0)
+
+    @on(OptionList.OptionSelected, "#contents")
+    def _chapter_selected(self) -> None:
+        self.reader.focus()
+
+    @on(Reader.CursorMoved)
+    def _cursor_moved(self, event: Reader.CursorMoved) -> None:
+        write_state(self.study.connection, f"reading.{self.edition.id}", [event.chapter, event.offset])
+        self.query_one(SidePanel).show(event.chapter, event.paragraph)
+
+    @on(Reader.EdgeReached)
+    def _edge_reached(self, event: Reader.EdgeReached) -> None:
+        self._turn(event.direction, at_end=event.direction < 0)
+
+    def action_chapter(self, step: int) -> None:
+        self._turn(step, at_end=False)
+
+    def _turn(self, step: int, *, at_end: bool) -> None:
+        chapters = self.edition.chapters
+        here = next((i for i, chapter in enumerate(chapters) if self.reader.chapter and chapter.number == self.reader.chapter.number), 0)
+        if not 0 <= here + step < len(chapters):
+            self.notify("已经是最后一回。" if step > 0 else "已经是第一回。", timeout=2)
+            return
+        chapter = chapters[here + step]
+        self._show(chapter, len(chapter.text) - 1 if at_end else 0)
+
+    # Finding.
+
+    def action_search(self) -> None:
+        self.query_one(SearchPanel).open()
+
+    @on(SearchPanel.HitChosen)
+    def _hit_chosen(self, event: SearchPanel.HitChosen) -> None:
+        if event.final:
+            self._remember()
+        self._hits, self._hit = list(event.hits), event.index
+        if self._hits:
+            chapter, start, _ = self._hits[self._hit]
+            self._show(self.edition.chapter(chapter), start)
+            self.reader.go_to(start)
+        else:
+            self.reader.highlight([])
+        if event.final:
+            self.reader.focus()
+
+    @on(SearchPanel.Closed)
+    def _search_closed(self) -> None:
+        self.reader.focus()
+
+    def _mark_hits(self) -> None:
+        chapter = self.reader.chapter
+        if chapter is not None:
+            self.reader.highlight([(start, end) for number, start, end in self._hits if number == chapter.number])
+
+    def action_hit(self, step: int) -> None:
+        if not self._hits:
+            self.notify("先按 / 查找。", timeout=2)
+            return
+        self._hit = (self._hit + step) % len(self._hits)
+        chapter, start, _ = self._hits[self._hit]
+        self._show(self.edition.chapter(chapter), start)
+        self.reader.go_to(start)
+        self.notify(f"第 {self._hit + 1} 处，共 {len(self._hits)} 处", timeout=2)
+
+    # Places.
+
+    @work
+    async def action_go(self) -> None:
+        from xiyou_tui.tui.screens.dialogs import GoDialog
+
+        place = await self.app.push_screen_wait(GoDialog(self.edition))
+        if place is not None:
+            chapter, start = place
+            self.show_passage(chapter, start, start)
+
+    def action_history(self, step: int) -> None:
+        source, target = (self._history, self._future) if step < 0 else (self._future, self._history)
+        if not source:
+            self.notify("没有更早的地方了。" if step < 0 else "没有更后的地方了。", timeout=2)
+            return
+        if self.reader.chapter is not None:
+            target.append((self.reader.chapter.number, self.reader.offset_here))
+        chapter, offset = source.pop()
+        self._show(self.edition.chapter(chapter), offset)
+
+    def action_bookmark(self) -> None:
+        from xiyou_tui.corpus.bookmarks import toggle_bookmark
+
+        chapter = self.reader.chapter
+        if chapter is None:
+            return
+        start, end = self.reader.selection()
+        added = toggle_bookmark(self.study.connection, self.edition, self.edition.cite(chapter.number, start, end))
+        self.notify("加了书签。" if added else "书签已去掉。", timeout=2)
+        self.query_one(SidePanel).refresh_facts()
+
+    @work
+    async def action_bookmarks(self) -> None:
+        from xiyou_tui.tui.screens.dialogs import BookmarkDialog
+
+        place = await self.app.push_screen_wait(BookmarkDialog(self.study))
+        if place is not None:
+            self.show_passage(*place)
+
+    # Looks.
+
+    def action_script(self) -> None:
+        choices = BY_KEY["interface.script"].choices
+        following = choices[(choices.index(self.study.settings.text("interface.script")) + 1) % len(choices)]
+        self.study.change_setting("interface.script", following)
+        self.reader.set_display(following)
+        self.notify({"original": "底本原样", "simplified": "简体", "traditional": "繁体"}[following], timeout=2)
+
+    def action_measure(self, step: int) -> None:
+        width = max(30, min(160, self.study.settings.whole("interface.width") + step))
+        self.study.change_setting("interface.width", width)
+        self.reader.set_measure(width)
+
+    def action_side(self) -> None:
+        side = self.query_one(SidePanel)
+        side.toggle(self.size.width >= 100)
+
+    def action_contents(self) -> None:
+        contents = self.query_one("#contents", OptionList)
+        if contents.has_focus:
+            self.remove_class("contents-open")
+            self.reader.focus()
+        else:
+            self.add_class("contents-open")
+            contents.focus()
+
+    def action_leave(self) -> None:
+        self.remove_class("contents-open")
+        if self.reader.selecting:
+            self.reader.clear_selection()
+        else:
+            self._hits = []
+            self.reader.highlight([])
+        self.reader.focus()
+
+    @on(SettingsChanged)
+    def _settings_changed(self, event: SettingsChanged) -> None:
+        self.reader.set_display(event.settings.text("interface.script"))
+        self.reader.set_measure(event.settings.whole("interface.width"))
+
+    # Out of the text.
+
+    def action_copy(self) -> None:
+        chapter = self.reader.chapter
+        if chapter is None:
+            return
+        start, end = self.reader.selection()
+        self.xiyou.copy_with_notice(f"“{chapter.text[start:end]}”{self.edition.mark(chapter.number, start)}", "原文和出处")
+
+    def action_sample(self) -> None:
+        chapter = self.reader.chapter
+        if chapter is None:
+            return
+        start, end = self.reader.selection()
+        self.reader.clear_selection()
+        self.app.post_message(SampleRequested((self.edition.cite(chapter.number, start, end),)))
+
+    # Editions.
+
+    @work
+    async def action_import_text(self) -> None:
+        from xiyou_tui.tui.screens.imports import ImportDialog
+
+        edition = await self.app.push_screen_wait(ImportDialog(self.study))
+        if edition is not None:
+            self.xiyou.tell_all(EditionChanged(edition))
+
+    @work
+    async def action_editions(self) -> None:
+        from xiyou_tui.tui.screens.dialogs import EditionDialog
+
+        edition = await self.app.push_screen_wait(EditionDialog(self.study.library))
+        if edition is None:
+            return
+        try:
+            self.study.library.choose(edition)
+            self.study.library.open(edition)
+        except XiyouError as error:
+            self.xiyou.complain(error)
+            return
+        self.xiyou.tell_all(EditionChanged(edition))
+
+    @on(EditionChanged)
+    def _edition_changed(self) -> None:
+        self._open_edition()
+        self.query_one(SidePanel).prepare()
