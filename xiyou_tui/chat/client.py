@@ -107,7 +107,7 @@ class EngineClient:
     async def ask(self, request: GenerateRequest) -> AsyncIterator[EngineEvent]:
         """Events of one generation: loading, loaded, prefill, token…, done. Raises ChatError when it can't be finished."""
         async with self._turn:
-            self._current, attempt, tokens = request.id, 0, 0
+            self._current, attempt, tokens, settled = request.id, 0, 0, False
             self._stopping.clear()
             try:
                 while True:
@@ -120,6 +120,7 @@ class EngineClient:
                             crashed = True
                             break
                         tokens += event.kind == "token"
+                        settled = event.kind == "done" and event.data.get("finish") != "stopped"
                         yield event
                         if event.kind == "done":
                             return
@@ -134,7 +135,7 @@ class EngineClient:
                     )
             finally:
                 # A consumer that walks away (its task was cancelled) leaves nothing running behind it.
-                if self._current and self.state == "busy":
+                if not settled and self.state == "busy":
                     await self._settle(request.id)
                 self._current = ""
 
@@ -209,9 +210,6 @@ class EngineClient:
                 started = True
                 text += event.text
             yield event
-            if event.kind == "done":
-                self._current = ""
-                return
 
     async def _settle(self, request: str) -> None:
         """After a stop: tell the engine, wait for its done, and end the process where it does not follow."""

@@ -1,0 +1,86 @@
+"""Constrained decoding over MLX: masks the logits so that only what the grammar admits can be sampled. Engine process only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+
+Processor = Callable[[mx.array, mx.array], mx.array]
+
+
+def bind_tokenizer(tokenizer: Any) -> LLTokenizer:
+    """llguidance's view of a Hugging Face fast tokenizer (about a second for 150k entries: keep it).
+
+    Raises ValueError when the tokenizer is not a fast one.
+    """
+    from llguidance.hf import from_tokenizer
+
+    inner = getattr(tokenizer, "_tokenizer", tokenizer)
+    ends = sorted(int(token) for token in getattr(tokenizer, "eos_token_ids", None) or [inner.eos_token_id])
+    return from_tokenizer(inner, eos_token=ends)
+
+
+class GrammarProcessor:
+    """An mlx-lm logits processor for one turn. `failed` tells that the matcher met an error and only the end was admitted.
+
+    Called with (tokens so far, logits); at its first call the tokens are the prompt, which is not consumed. Ids beyond the
+    tokenizer's vocabulary (padded heads) are masked. Not for speculative decoding.
+    """
+
+    def __init__(self, tokenizer: LLTokenizer, grammar: str) -> None:
+        self._tokenizer = tokenizer
+        self._matcher = LLMatcher(tokenizer, grammar)
+        self._first = True
+        self.error = self._matcher.get_error() if self._matcher.is_error() else ""
+        if self.error:
+            raise ValueError(self.error)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._matcher.is_error())
+
+    def __call__(self, tokens: mx.array, logits: mx.array) -> mx.array:
+        if self._first:
+            self._first = False
+        else:
+            # The forward pass is on its way while the mask is computed here.
+            mx.async_eval(logits)  # type: ignore[no-untyped-call]
+            if not self._matcher.is_stopped():
+                self._matcher.consume_token(int(tokens[-1].item()))  # type: ignore[arg-type]
+        return mx.where(mx.array(self._admitted(logits.shape[-1])), logits, mx.array(-mx.inf, logits.dtype))
+
+    def _admitted(self, width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        admitted: np.ndarray[Any, np.dtype[np.bool_]] = np.zeros(width, dtype=np.bool_)
+        if self._matcher.is_error() or self._matcher.is_stopped():
+            admitted[self._ends()] = True
+            return admitted
+        bits = np.unpackbits(np.frombuffer(self._matcher.compute_bitmask(), np.uint8), bitorder="little")
+        count = min(width, len(bits), self._tokenizer.vocab_size)
+        admitted[:count] = bits[:count]
+        if not admitted.any():
+            admitted[self._ends()] = True
+        return admitted
+
+    def _ends(self) -> list[int]:
+        return list(self._tokenizer.eos_tokens) or [self._tokenizer.eos_token]
+
+
+def bias_processor(tokenizer: Any, bias: dict[str, float]) -> Processor | None:
+    """A processor that adds to the logits of the first token of each word; None when there is nothing to add."""
+    offsets: dict[int, float] = {}
+    for word, value in bias.items():
+        ids = tokenizer.encode(word, add_special_tokens=False)
+        if ids:
+            offsets[int(ids[0])] = offsets.get(int(ids[0]), 0.0) + value
+    if not offsets:
+        return None
+    places, values = mx.array(list(offsets)), mx.array(list(offsets.values()))
+
+    def apply(_: mx.array, logits: mx.array) -> mx.array:
+        return logits.at[:, places].add(values.astype(logits.dtype))
+
+    return apply
