@@ -1,0 +1,96 @@
+"""Chapter headings: lines that name a chapter, told apart from contents lists and from mentions in the text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from xiyou_tui.corpus.importer.numerals import NUMERALS, parse_number
+from xiyou_tui.corpus.model import ChapterKind
+
+_PREFIX = r"[\s　]*(?:《[^》\n]{0,12}》)?[\s　]*(?:目[录錄]|正文|[【\[])?[\s　]*"
+_NUMBERED = re.compile(rf"^{_PREFIX}第[\s　]*([{NUMERALS}]{{1,8}})[\s　]*[回章囘][\]】]?(?P<title>.*)$")
+_APPENDIX = re.compile(rf"^{_PREFIX}附[录錄][\s　]*[{NUMERALS}]{{0,3}}(?P<title>[\s　:：].*)$")
+# A page title that a collection's software left in the middle of a line.
+_WATERMARK = re.compile(rf"西[游遊][记記][\s　]*第([{NUMERALS}]{{1,8}})回[\s　]*[:：](?P<title>[^\n]{{5,40}})$")
+_TITLE_TRIM = " \t　:：.、．-—－─·|"
+_SENTENCE = re.compile(r"[。！？；]|[“”「」『』\"]")
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A line that names a chapter. `before` is text that stood on the same line in front of it."""
+
+    line: int
+    number: int | None
+    kind: ChapterKind
+    title: str
+    before: str = ""
+    watermark: bool = False
+
+
+def find_headings(lines: list[str]) -> list[Heading]:
+    """All lines that look like a chapter heading, in order."""
+    return [heading for index, line in enumerate(lines) if (heading := _read_heading(index, line))]
+
+
+def _read_heading(index: int, line: str) -> Heading | None:
+    if len(line) > 4000 or ("回" not in line and "章" not in line and "囘" not in line and "附" not in line):
+        return None
+    if len(line) <= _LONGEST + 20:
+        numbered = _NUMBERED.match(line)
+        if numbered:
+            number = parse_number(numbered[1])
+            title = tidy_title(numbered["title"])
+            if number and len(title) <= _LONGEST and not _SENTENCE.search(title):
+                return Heading(index, number, "chapter", title)
+        appendix = _APPENDIX.match(line)
+        if appendix:
+            title = tidy_title(appendix["title"])
+            if 6 <= len(title) <= _LONGEST and not _SENTENCE.search(title):
+                return Heading(index, None, "appendix", title)
+    watermark = _WATERMARK.search(line)
+    if watermark and not _SENTENCE.search(watermark["title"]):
+        number = parse_number(watermark[1])
+        if number:
+            return Heading(index, number, "chapter", tidy_title(watermark["title"]), line[: watermark.start()].strip(), True)
+    return None
+
+
+def tidy_title(raw: str) -> str:
+    """A title as "上句 下句": the two halves of the couplet parted by one space, no numbering or marks around them."""
+    title = raw.replace("\t", " ").strip(_TITLE_TRIM + "]】#")
+    title = re.sub(r"[\s　]+[-－][\s　]*", " ", title)
+    return re.sub(r"[\s　，,;；]+", " ", title).strip()
+
+
+def contents_runs(headings: list[Heading], lines: list[str], *, shortest: int = 3) -> list[range]:
+    """Ranges of `headings` that form a contents list: at least `shortest` in a row with next to nothing between them.
+
+    The last entry of a list has the body of the book after it; it belongs to the list when its number goes on.
+    """
+    gaps = [_length_between(lines, a.line + 1, b.line) for a, b in pairwise(headings)]
+    runs, start = [], 0
+    for index in range(len(headings)):
+        if index < len(gaps) and gaps[index] < 60 and not headings[index + 1].watermark:
+            continue
+        stop = index + 1
+        run = headings[start:stop]
+        numbers = [heading.number for heading in run[:-1]]
+        if len(run) > shortest and run[-1].number in numbers:
+            stop -= 1
+        if stop - start >= shortest:
+            runs.append(range(start, stop))
+        start = index + 1
+    return runs
+
+
+def _length_between(lines: list[str], start: int, stop: int) -> int:
+    total = 0
+    for index in range(start, stop):
+        total += len(lines[index].strip())
+        if total > 400:
+            break
+    return total

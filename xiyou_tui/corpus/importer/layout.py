@@ -1,0 +1,138 @@
+"""Lines to paragraphs: hard-wrapped lines joined, verse and closing formulas told from prose, endless paragraphs divided."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+from xiyou_tui.corpus.importer.records import Block
+
+CLOSING = re.compile(r"[且][听聽看]下[回文]分解|下[回文]分解")
+_CLOSING_STARTS = ("毕竟", "畢竟", "不知", "端的", "欲知", "且听", "且聽", "竟不知", "咦！毕竟", "咦！畢竟", "这一去", "這一去", "这去", "這去", "要知")
+_INDENT = re.compile(r"^[ \t　]+")
+_SENTENCE_ENDS = "。！？”」』…：；"
+_CLAUSE = re.compile(r"[，。！？；：、…\s]+")
+_QUOTES = re.compile(r"[“”‘’「」『』\"'《》〈〉]")
+_CUE = re.compile(r"(?:[诗詩词詞赋賦歌颂頌诀訣偈云][曰云]?|但[只]?见|但[只]?見|怎[生见見]|正是|真[个個]|好|有[诗詩]|只[见見]|模[样樣]|[为為][证證]|道是|[这這那]|原[来來])[^，。：]{0,12}[：。]?[”」]?$")
+_SPEECH = re.compile(r"[道曰云叫问問]：[“「『\"]")
+_TOO_LONG = 2000
+_MADE_LENGTH = 320
+
+
+def wrap_width(lines: list[str]) -> int:
+    """The width at which a text was hard-wrapped, in characters; 0 when its lines are paragraphs."""
+    lengths = Counter(len(line.strip()) for line in lines if line.strip())
+    total = sum(lengths.values())
+    if total < 60:
+        return 0
+    for width in range(20, 90):
+        around = sum(lengths[width + shift] for shift in (-2, -1, 0))
+        beyond = sum(count for length, count in lengths.items() if length > width + 4)
+        if around > 0.45 * total and beyond < 0.03 * total and lengths[width] >= max(lengths[width - 1], lengths[width + 1]):
+            return width
+    return 0
+
+
+def to_blocks(lines: list[str], width: int) -> list[Block]:
+    """The paragraphs of one chapter's lines. `width` is the text's wrap width, 0 when each line is a paragraph."""
+    paragraphs = _unwrap(lines, width) if width else [(line.strip(), _indent(line)) for line in lines if line.strip()]
+    texts = [text for text, _ in paragraphs]
+    deep = [indent >= 4 and bool(width) for _, indent in paragraphs]
+    blocks: list[Block] = []
+    for index, text in enumerate(texts):
+        if is_closing(text):
+            blocks.append(Block(text, "closing"))
+        elif (deep[index] and len(text) <= 80) or is_verse(text, texts[index - 1] if index else ""):
+            blocks.append(Block(text, "verse"))
+        elif len(text) > _TOO_LONG:
+            blocks += [Block(piece, "prose", True) for piece in divide(text)]
+        else:
+            blocks.append(Block(text))
+    return _smooth(blocks)
+
+
+def is_closing(text: str) -> bool:
+    """Whether a whole paragraph is the formula that closes a chapter (毕竟不知……且听下回分解)."""
+    return len(text) <= 70 and bool(CLOSING.search(text[-12:])) and text.startswith(_CLOSING_STARTS)
+
+
+def is_verse(text: str, before: str = "") -> bool:
+    """Whether a whole paragraph is verse or rhymed prose: clauses of even measure, more readily after a cue such as 诗曰：."""
+    if len(text) < 8 or len(text) > 900 or _SPEECH.search(text):
+        return False
+    clauses = [clause for clause in _CLAUSE.split(_QUOTES.sub("", text)) if clause]
+    if len(clauses) < 2 or ("：" in text[:-1] and len(clauses) < 6):
+        return False
+    lengths = [len(clause) for clause in clauses]
+    regular = max(lengths.count(7), lengths.count(5)) / len(lengths)
+    if regular == 1 and len(lengths) % 2 == 0:
+        return True
+    paired = sum(1 for a, b in pairwise(lengths) if a == b) / (len(lengths) - 1)
+    mean = sum(lengths) / len(lengths)
+    cue = bool(_CUE.search(before)) and before.endswith(("：", "。", "”", "」"))
+    if len(lengths) >= 4 and regular >= (0.6 if cue else 0.8):
+        return True
+    return cue and len(lengths) >= 3 and paired >= 0.45 and 3 <= mean <= 8.5 and max(lengths) <= 14
+
+
+def _smooth(blocks: list[Block]) -> list[Block]:
+    """A short irregular line between two lines of verse is verse as well (词 have lines of uneven length)."""
+    smoothed = list(blocks)
+    for index in range(1, len(blocks) - 1):
+        block = blocks[index]
+        if block.kind == "prose" and len(block.text) <= 48 and "：" not in block.text and blocks[index - 1].kind == blocks[index + 1].kind == "verse":
+            smoothed[index] = Block(block.text, "verse", block.made)
+    return smoothed
+
+
+def divide(text: str) -> list[str]:
+    """An endless paragraph in pieces of some 300 characters, cut after a sentence and outside of speech where possible."""
+    pieces, start, depth = [], 0, 0
+    for index, character in enumerate(text):
+        if character in "“「":
+            depth += 1
+        elif character in "”」":
+            depth = max(0, depth - 1)
+        length = index + 1 - start
+        follower = text[index + 1 : index + 2]
+        at_sentence = character in "。！？”」" and follower not in "”」』’"
+        if (at_sentence and ((depth == 0 and length >= _MADE_LENGTH) or length >= 3 * _MADE_LENGTH)) or length >= 6 * _MADE_LENGTH:
+            pieces.append(text[start : index + 1].strip())
+            start, depth = index + 1, 0
+    pieces.append(text[start:].strip())
+    return [piece for piece in pieces if piece]
+
+
+def _indent(line: str) -> int:
+    """Indentation in full-width characters; two spaces count as one."""
+    match = _INDENT.match(line)
+    if not match:
+        return 0
+    return match[0].count("　") + match[0].count("\t") * 4 + match[0].count(" ") // 2
+
+
+def _unwrap(lines: list[str], width: int) -> list[tuple[str, int]]:
+    """Hard-wrapped lines joined into paragraphs: a short line ends one, an indented or blank line begins one."""
+    paragraphs: list[tuple[str, int]] = []
+    current, indent = "", 0
+    for line in lines:
+        text = line.strip()
+        own = _indent(line)
+        if current and (not text or own >= 2):
+            paragraphs.append((current, indent))
+            current = ""
+        if not text:
+            continue
+        if own >= 4 and len(text) <= width - 4:
+            paragraphs.append((text, own))
+            continue
+        indent = indent if current else own
+        gap = " " if current and current[-1].isascii() and text[0].isascii() and current[-1].isalnum() and text[0].isalnum() else ""
+        current += gap + text
+        if len(text) + own < width - 3:
+            paragraphs.append((current, indent))
+            current = ""
+    if current:
+        paragraphs.append((current, indent))
+    return paragraphs

@@ -1,0 +1,58 @@
+"""Chapter titles of both numbering traditions, and which chapter a title names.
+
+In the 世德堂 numbering the story of 陈光蕊 has no chapter of its own; in the 证道书 numbering (汪象旭) it is chapter 9, and what 世德堂
+tells in chapters 9 to 11 is told in 10 to 12.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import Literal
+
+from xiyou_tui.corpus.script import to_simplified
+from xiyou_tui.corpus.synopsis import load_titles
+
+Tradition = Literal["shidetang", "zhengdaoshu"]
+NAMES: dict[Tradition, str] = {"shidetang": "世德堂本回目（无单独的陈光蕊回）", "zhengdaoshu": "证道书本回目（第九回为陈光蕊）"}
+_ZHENGDAOSHU = {
+    9: "陈光蕊赴任逢灾 江流僧复仇报本", 10: "老龙王拙计犯天条 魏丞相遗书托冥吏", 11: "游地府太宗还魂 进瓜果刘全续配", 12: "唐王秉诚修大会 观音显圣化金蝉",
+}  # fmt: skip
+_ALIKE = 0.5
+
+
+@cache
+def known_titles() -> tuple[tuple[int, Tradition | None, frozenset[str]], ...]:
+    """(chapter, tradition or None where both agree, pairs of neighbouring characters of the title) of every known title."""
+    known: list[tuple[int, Tradition | None, frozenset[str]]] = []
+    for number, title in load_titles().items():
+        if number <= 100:
+            known.append((number, "shidetang" if number in _ZHENGDAOSHU else None, _pairs(title)))
+    known += [(number, "zhengdaoshu", _pairs(title)) for number, title in _ZHENGDAOSHU.items()]
+    return tuple(known)
+
+
+def match_title(title: str) -> tuple[int, Tradition | None] | None:
+    """The chapter that a title (in either script) names, and the tradition it belongs to; None when it is no title of this novel."""
+    own = _pairs(to_simplified(title))
+    if not own:
+        return None
+    best, number, tradition = max(
+        ((2 * len(own & pairs) / (len(own) + len(pairs)), number, tradition) for number, tradition, pairs in known_titles()), key=lambda found: found[0]
+    )
+    return (number, tradition) if best >= _ALIKE else None
+
+
+def find_tradition(titles: dict[int, str]) -> Tradition | None:
+    """The tradition that the titles of chapters 9 to 12 follow, by majority; None when none of them tells."""
+    votes: Counter[Tradition] = Counter()
+    for number in range(9, 13):
+        found = match_title(titles[number]) if number in titles else None
+        if found and found[1]:
+            votes[found[1]] += 1
+    return votes.most_common(1)[0][0] if votes else None
+
+
+def _pairs(title: str) -> frozenset[str]:
+    halves = title.split()
+    return frozenset(half[index : index + 2] for half in halves for index in range(len(half) - 1))
