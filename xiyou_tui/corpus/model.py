@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -36,7 +37,11 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter of an edition. `text` is normalised: paragraphs joined by a single newline, no indents, no markup."""
+    """One chapter of an edition.
+
+    `text` is normalised: the couplet title on the first line (so that it can be found and cited as the rest), then the
+    paragraphs, joined by single newlines; no indents, no markup. The title counts as part of paragraph 1.
+    """
 
     number: int
     title: str
@@ -60,12 +65,27 @@ class Chapter:
             return "附" if index <= 0 else f"附{index + 1}"
         return str(self.number)
 
+    @classmethod
+    def compose(cls, number: int, title: str, blocks: Iterable[tuple[str, ParagraphKind, bool]], kind: ChapterKind = "chapter") -> Chapter:
+        """A chapter made of its title and its paragraphs, each as (text, kind, made by the importer)."""
+        pieces, paragraphs, offset = [title], [], len(title) + 1
+        for index, (text, paragraph_kind, made) in enumerate(blocks, 1):
+            paragraphs.append(Paragraph(index, offset, offset + len(text), paragraph_kind, made))
+            pieces.append(text)
+            offset += len(text) + 1
+        return cls(number, title, "\n".join(pieces), tuple(paragraphs), kind)
+
+    @property
+    def body(self) -> int:
+        """The offset at which the first paragraph begins, after the title."""
+        return len(self.title) + 1
+
     @cached_property
     def _starts(self) -> list[int]:
         return [paragraph.start for paragraph in self.paragraphs]
 
     def paragraph_at(self, offset: int) -> Paragraph:
-        """The paragraph that holds the character at `offset` (a newline belongs to the paragraph before it)."""
+        """The paragraph that holds the character at `offset` (a newline belongs to the one before it, the title to the first)."""
         return self.paragraphs[max(0, bisect_right(self._starts, offset) - 1)]
 
     def paragraph_text(self, number: int) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from functools import cache
 
-from xiyou_tui.corpus.model import Chapter, Edition, Paragraph, edition_id
+from xiyou_tui.corpus.model import FIRST_APPENDIX, Chapter, ChapterKind, Edition, edition_id
 from xiyou_tui.storage.places import find_assets
 
 TITLE = "《西游记》提要卷"
@@ -22,12 +22,8 @@ def load_synopsis() -> Edition:
         record = json.loads(line)
         number, text = int(record["chapter"]), str(record["text"]).strip()
         sentences = [part for part in re.split(r"(?<=[。！？])(?![”」』])", text) if part]
-        paragraphs, offset = [], 0
-        for index, sentence in enumerate(sentences, 1):
-            paragraphs.append(Paragraph(index, offset, offset + len(sentence)))
-            offset += len(sentence) + 1
-        kind = "chapter" if number <= 100 else "appendix"
-        chapters.append(Chapter(number, titles[number], "\n".join(sentences), tuple(paragraphs), kind))  # type: ignore[arg-type]
+        kind: ChapterKind = "chapter" if number < FIRST_APPENDIX else "appendix"
+        chapters.append(Chapter.compose(number, titles[number], ((sentence, "prose", False) for sentence in sentences), kind))
     chapters.sort(key=lambda chapter: chapter.number)
     made = tuple(chapters)
     return Edition(edition_id(made), TITLE, "synopsis", "simplified", "xiyou", made)

@@ -86,7 +86,7 @@ DISPLAY = {
     "enter": "↵", "escape": "Esc", "space": "空格", "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "question_mark": "?",
     "tab": "Tab", "shift+tab": "⇧Tab", "pagedown": "PgDn", "pageup": "PgUp", "up": "↑", "down": "↓", "left": "←", "right": "→", "delete": "Del",
     "backspace": "⌫", "home": "Home", "end": "End", "full_stop": ".", "comma": ",", "colon": ":", "plus": "+", "minus": "-",
-    "exclamation_mark": "!", "less_than_sign": "<", "greater_than_sign": ">",
+    "exclamation_mark": "!", "less_than_sign": "<", "greater_than_sign": ">", "apostrophe": "'", "equals_sign": "=",
 }  # fmt: skip
 
 

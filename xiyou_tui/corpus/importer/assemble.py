@@ -10,7 +10,7 @@ from xiyou_tui.corpus.importer.glyphs import resolve_glyphs
 from xiyou_tui.corpus.importer.layout import to_blocks
 from xiyou_tui.corpus.importer.notices import strip_end_mark
 from xiyou_tui.corpus.importer.records import Block, Findings, Section
-from xiyou_tui.corpus.model import FIRST_APPENDIX, Chapter, Paragraph
+from xiyou_tui.corpus.model import FIRST_APPENDIX, Chapter
 
 _GAP = re.compile(r"[ \t\u00a0　]+")
 
@@ -27,15 +27,11 @@ def build_chapter(section: Section, number: int, width: int, findings: Findings,
         finished = _finish(block, number, findings, tally)
         if finished:
             blocks.append(finished)
-    paragraphs, pieces, offset = [], [], 0
-    for index, block in enumerate(blocks, 1):
-        paragraphs.append(Paragraph(index, offset, offset + len(block.text), block.kind, block.made))
-        pieces.append(block.text)
-        offset += len(block.text) + 1
     made = sum(1 for block in blocks if block.made)
     if made:
         findings.warn("paragraphs-made", f"原文几乎不分段，{made} 个段落由导入程序断开。", number)
-    return Chapter(number, without_angles(section.title)[0], "\n".join(pieces), tuple(paragraphs), section.kind)
+    title = without_angles(section.title)[0]
+    return Chapter.compose(number, title, ((block.text, block.kind, block.made) for block in blocks), section.kind)
 
 
 def _finish(block: Block, number: int, findings: Findings, tally: Counter[str]) -> Block | None:

@@ -21,7 +21,7 @@ class ModeScreen(Screen[None]):
 
     mode = ""
     # Panes at the sides give way on narrow terminals: stylesheets use these classes.
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
 
     @property

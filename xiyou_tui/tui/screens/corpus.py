@@ -132,7 +132,7 @@ class CorpusScreen(ModeScreen):
         return f"[$foreground 50%]{chapter.short_label:>3}[/] {first}{tail}\n    [$foreground 70%]{second}[/]"
 
     def _show(self, chapter: Chapter, offset: int) -> None:
-        notice = f"［{NOTICE}］按 o 导入原著文本，即可逐字读原文、查原文" if self.edition.is_synopsis else ""
+        notice = f"{NOTICE}。按 o 导入原著文本，就能逐字读、查原文。" if self.edition.is_synopsis else ""
         self.reader.show(chapter, offset=offset, notice=notice)
         self._mark_hits()
         contents = self.query_one("#contents", OptionList)
@@ -296,6 +296,8 @@ class CorpusScreen(ModeScreen):
     def action_side(self) -> None:
         side = self.query_one(SidePanel)
         side.toggle(self.size.width >= 100)
+        # Where there is room for one thing only, the panel takes the place of the text.
+        self.query_one("#middle").set_class(self.size.width < 60 and side.has_class("shown"), "covered")
 
     def action_contents(self) -> None:
         contents = self.query_one("#contents", OptionList)

@@ -27,8 +27,7 @@ class Dialog(ModalScreen[Result | None]):
 
     BINDINGS = [("escape", "leave", "关闭")]
     DEFAULT_CSS = """
-    Dialog OptionList { height: auto; max-height: 18; border: none; background: $surface; padding: 0; }
-    Dialog OptionList > .option-list--option-highlighted { background: $primary 35%; color: $foreground; }
+    Dialog OptionList { height: auto; max-height: 18; }
     Dialog Label { width: 1fr; }
     Dialog .error { color: $error; }
     """

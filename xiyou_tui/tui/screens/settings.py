@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -41,9 +42,9 @@ class SettingsScreen(Dialog[None]):
 
     def _row(self, setting: Setting) -> Content:
         value = str(self._xiyou.study.settings[setting.key]).replace("\n", " ")
-        shown = value if len(value) <= 36 else value[:35] + "…"
+        shown = value if len(value) <= 26 else value[:25] + "…"
         caution = bool(setting.caution(self._xiyou.study.settings[setting.key]))
-        label = setting.label + "　" * max(0, 6 - len(setting.label))
+        label = setting.label + " " * max(0, 12 - cell_len(setting.label))
         return Content.assemble((label, "bold"), "  ", (shown or "（空）", "$warning" if caution else "$accent"))
 
     @on(OptionList.OptionHighlighted)

@@ -15,7 +15,13 @@ MODES = tuple((key.action[6:-2], key.keys.split(",")[1], key.label) for key in A
 class ModeBar(Widget):
     """The six modes by number, the open one marked, and at the right what is being read."""
 
-    DEFAULT_CSS = "ModeBar { dock: top; height: 1; background: $panel; color: $foreground; }"
+    DEFAULT_CSS = """
+    ModeBar {
+        dock: top; height: 1; background: $panel; color: $foreground;
+        link-style: none; link-style-hover: none; link-color: auto; link-background: transparent;
+        link-background-hover: $primary 30%; link-color-hover: $foreground;
+    }
+    """
 
     def __init__(self, mode: str) -> None:
         super().__init__()
@@ -25,10 +31,12 @@ class ModeBar(Widget):
         narrow = self.size.width < 76
         parts: list[Content] = [] if narrow else [Content.styled(" 西游 ", "bold $background on $primary"), Content(" ")]
         for name, digit, label in MODES:
-            style = "bold $primary on $background" if name == self._mode else "$foreground 70%"
-            title = f" {digit} {label} " if not narrow else f" {digit}{label}"
+            style = "bold $primary on $background" if name == self._mode else "$foreground 75%"
+            # Where not even the six names fit, only the open mode has its name.
+            short = self.size.width < 46 and name != self._mode
+            title = f" {digit} " if short else f" {digit} {label}" if narrow else f" {digit} {label} "
             # The mouse gets the same way as the keyboard: a link that runs the app's action.
-            parts.append(Content.from_markup(f"[@click=app.mode('{name}')]$title[/]", title=title).stylize(style))
+            parts.append(Content.from_markup(f"[{style}][@click=app.mode('{name}')]$title[/][/]", title=title))
         left = Content("").join(parts)
         right = self.app.reading_title if hasattr(self.app, "reading_title") else ""
         space = self.size.width - left.cell_length - cell_len(right) - 1

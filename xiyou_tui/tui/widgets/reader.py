@@ -61,14 +61,16 @@ class Reader(ScrollView, can_focus=True):
     Reader .reader--number { color: $foreground 35%; }
     Reader .reader--here { color: $accent; text-style: bold; }
     Reader .reader--cursor { background: $panel; }
-    Reader .reader--selection { background: $primary 45%; }
-    Reader .reader--hit { background: $accent 45%; color: $foreground; }
+    Reader .reader--selection { background: $primary-muted; }
+    Reader .reader--hit { background: $accent; color: $background; }
     Reader .reader--verse { color: $secondary; }
     Reader .reader--title { color: $primary; text-style: bold; }
+    Reader .reader--notice { color: $warning; }
     Reader .reader--closing { color: $foreground 60%; }
     """
     COMPONENT_CLASSES = {
         "reader--number", "reader--here", "reader--cursor", "reader--selection", "reader--hit", "reader--verse", "reader--title", "reader--closing",
+        "reader--notice",
     }  # fmt: skip
     BINDINGS = bindings("reader")
 
@@ -104,6 +106,7 @@ class Reader(ScrollView, can_focus=True):
         self._anchor: int | None = None
         self._hits: list[tuple[int, int]] = []
         self._title_lines: list[str] = []
+        self._notice_from = 0
 
     # What is shown.
 
@@ -120,13 +123,13 @@ class Reader(ScrollView, can_focus=True):
         """Show a chapter with the cursor on the sentence that holds `offset`; `notice` stands under the title."""
         self._chapter, self._notice = chapter, notice
         self._shown = convert(chapter.text, self._display)
-        self._sentences = cut_sentences(chapter.text)
+        self._sentences = cut_sentences(chapter.text, chapter.body)
         self._sentence_starts = [start for start, _ in self._sentences]
         self._hits, self._anchor = [], None
         self._wrap()
         self._move_to(self._sentence_at(offset), announce=True)
-        if offset == 0:
-            self.scroll_to(y=0, animate=False)
+        if offset < chapter.body:
+            self.scroll_to(y=0, animate=False, immediate=True)
 
     def set_display(self, display: str) -> None:
         """Show the text as original, simplified or traditional; place and selection stay."""
@@ -150,6 +153,8 @@ class Reader(ScrollView, can_focus=True):
         """Put the cursor on the sentence that holds `offset` and bring it into view."""
         self._anchor = None
         self._move_to(self._sentence_at(offset), announce=True, centre=centre)
+        if self._chapter is not None and offset < self._chapter.body:
+            self.scroll_to(y=0, animate=False, immediate=True)
 
     def selection(self) -> tuple[int, int]:
         """The selected characters [start, end): from the anchor to the cursor, or the cursor's sentence."""
@@ -181,8 +186,10 @@ class Reader(ScrollView, can_focus=True):
         self._width = room
         title = f"{chapter.label}　{convert(chapter.title, self._display)}"
         self._title_lines = [title[start:end] for start, end in break_lines(title, room)]
+        self._notice_from = len(self._title_lines)
         if self._notice:
-            self._title_lines.append(self._notice)
+            self._title_lines += [self._notice[start:end] for start, end in break_lines(self._notice, room)]
+        self._title_lines.append("")
         lines: list[_Line] = []
         before = ""
         for paragraph in chapter.paragraphs:
@@ -330,7 +337,9 @@ class Reader(ScrollView, can_focus=True):
         if self._chapter is None or index < 0:
             return Strip.blank(width, base)
         if index < len(self._title_lines):
-            style = self.get_component_rich_style("reader--title" if not (self._notice and index == len(self._title_lines) - 1) else "reader--here")
+            found = any(start < self._chapter.body for start, _ in self._hits) and index < self._notice_from
+            kind = "hit" if found else "title" if index < self._notice_from else "notice"
+            style = self.get_component_rich_style(f"reader--{kind}")
             return Strip([Segment(" " * GUTTER, base), Segment(self._title_lines[index], style)]).adjust_cell_length(width, base)
         index -= len(self._title_lines)
         if not 0 <= index < len(self._lines) or not self._lines[index].paragraph:
@@ -376,6 +385,6 @@ class Reader(ScrollView, can_focus=True):
         self.refresh()
 
 
-def cut_sentences(text: str) -> list[tuple[int, int]]:
-    """Cut a chapter's text into sentences, [start, end) offsets; newlines belong to none, closing quotes to the sentence before."""
-    return [match.span() for match in SENTENCE.finditer(text) if match.group().strip()]
+def cut_sentences(text: str, start: int = 0) -> list[tuple[int, int]]:
+    """Cut a text from `start` on into sentences, [start, end) offsets; newlines belong to none, closing quotes to the one before."""
+    return [match.span() for match in SENTENCE.finditer(text, start) if match.group().strip()]

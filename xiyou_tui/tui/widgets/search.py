@@ -33,13 +33,13 @@ class SearchPanel(Widget):
     DEFAULT_CSS = """
     SearchPanel { height: auto; display: none; background: $surface; border-bottom: hkey $border; }
     SearchPanel.open { display: block; }
-    SearchPanel Input { border: none; height: 1; padding: 0 1; background: $surface; }
-    SearchPanel Input:focus { border: none; }
+    SearchPanel Input { border: none; height: 1; width: 1fr; padding: 0 1; background: $surface; }
+    SearchPanel Input:focus { border: none; background: $surface; }
     SearchPanel #search-line { height: 1; layout: horizontal; }
     SearchPanel #search-mode { width: auto; padding: 0 1; color: $background; background: $accent; }
     SearchPanel #search-count { width: auto; padding: 0 1; color: $foreground 60%; }
-    SearchPanel OptionList { height: auto; max-height: 9; border: none; padding: 0; background: $surface; }
-    SearchPanel OptionList > .option-list--option-highlighted { background: $primary 35%; color: $foreground; }
+    SearchPanel OptionList { height: auto; max-height: 9; }
+    SearchPanel OptionList > .option-list--option-highlighted { background: $primary 35%; }
     """
     BINDINGS = [
         Binding("escape", "close", "收起"),
