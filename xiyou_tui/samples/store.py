@@ -296,7 +296,8 @@ def _where(filter: SampleFilter) -> tuple[str, list[Any]]:
     for word in filter.text.split():
         # The turns are JSON: a quote or a backslash that is looked for stands escaped in there.
         conditions.append(
-            "(instr(lower(turns), ?) OR instr(lower(tags), ?) OR instr(lower(reason), ?) OR instr(lower(note), ?) OR instr(id, ?) = 1)"
+            "(instr(lower(turns), ?) OR instr(lower(tags), ?) OR instr(lower(reason), ?) "
+            "OR instr(lower(note), ?) OR instr(id, ?) = 1)"
         )
         plain, escaped = word.lower(), json.dumps(word.lower(), ensure_ascii=False)[1:-1]
         values += [escaped, escaped, plain, plain, plain]

@@ -1,0 +1,182 @@
+"""Citations of samples: looked up, found again in another edition, read from what people type (27.12, 〔27·12〕)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from xiyou_tui.corpus.library import Library
+from xiyou_tui.corpus.model import FIRST_APPENDIX, Citation, Edition, span_hash
+from xiyou_tui.errors import CorpusError
+from xiyou_tui.samples.model import Sample
+from xiyou_tui.samples.store import SampleStore
+
+State = Literal["here", "moved", "elsewhere", "broken"]
+
+# 27.12, 27·12, 〔27·12〕, 附.3, 附2·3, 101.3, 提要27·2; full-width digits and stops come from an input method.
+_PLACE = re.compile(r"[〔\[【]?\s*(?:提要)?\s*(附\s*\d?|\d{1,3})\s*[.·．。・,，:：-]\s*(\d{1,3})\s*[〕\]】]?")
+_SENTENCE = re.compile(r"[^。！？；\n]*[。！？；]*[”’」』）]*")
+
+
+@dataclass(frozen=True, slots=True)
+class CitedPassage:
+    """A citation with what it says now.
+
+    `state`: here = holds in the current edition; moved = made on another edition, found in the current one (`citation` is
+    the new place); elsewhere = holds, but only in another edition; broken = its text is nowhere to be found.
+    """
+
+    citation: Citation
+    state: State
+    text: str
+    mark: str
+
+
+def look_up(citation: Citation, library: Library, store: SampleStore | None = None) -> CitedPassage:
+    """What a citation says, against the current edition. `store` remembers the texts of citations whose edition is gone."""
+    current = library.current()
+    if citation.edition == current.id:
+        try:
+            return CitedPassage(citation, "here", current.resolve(citation), current.mark(citation.chapter, citation.start))
+        except CorpusError:
+            pass
+    original = _other_edition(citation, library)
+    text = original.text if original is not None else (store.cited_text(citation.hash) if store is not None else "")
+    if text:
+        found = locate(text, current, chapter=citation.chapter, near=citation.start)
+        if found is not None:
+            return CitedPassage(found, "moved", current.resolve(found), current.mark(found.chapter, found.start))
+    if original is not None:
+        return original
+    label = "附" if citation.chapter >= FIRST_APPENDIX else str(citation.chapter)
+    return CitedPassage(citation, "broken", text, f"〔{label}·?〕")
+
+
+def _other_edition(citation: Citation, library: Library) -> CitedPassage | None:
+    try:
+        edition = library.open(citation.edition)
+        return CitedPassage(citation, "elsewhere", edition.resolve(citation), edition.mark(citation.chapter, citation.start))
+    except CorpusError:
+        return None
+
+
+def locate(text: str, edition: Edition, *, chapter: int = 0, near: int = 0) -> Citation | None:
+    """Where `text` stands in an edition, as a citation, or None.
+
+    Looked for in `chapter` first (nearest to the offset `near`), then in the chapters around it, then everywhere; first as
+    it is, then with both sides in simplified characters.
+    """
+    if not text.strip():
+        return None
+    order = sorted(edition.chapters, key=lambda c: (abs(c.number - chapter), c.number)) if chapter else list(edition.chapters)
+    for candidate in order:
+        start = _nearest(candidate.text, text, near if candidate.number == chapter else 0)
+        if start >= 0:
+            return edition.cite(candidate.number, start, start + len(text))
+    from xiyou_tui.corpus.script import to_simplified
+
+    folded = to_simplified(text)
+    if folded == text and edition.script == "simplified":
+        return None
+    for candidate in order:
+        start = _nearest(to_simplified(candidate.text), folded, near if candidate.number == chapter else 0)
+        if start >= 0:
+            return edition.cite(candidate.number, start, start + len(text))
+    return None
+
+
+def _nearest(text: str, wanted: str, near: int) -> int:
+    """The offset of the occurrence of `wanted` that lies nearest to `near`, or -1."""
+    after, before = text.find(wanted, near), text.rfind(wanted, 0, near + len(wanted))
+    if after < 0 or before < 0:
+        return max(after, before)
+    return after if after - near <= near - before else before
+
+
+def locate_sentence(phrase: str, edition: Edition, chapter: int, *, limit: int = 120) -> Citation | None:
+    """A citation of the whole sentence around a key phrase of a chapter; of the phrase itself when that is over `limit`."""
+    if not edition.has_chapter(chapter):
+        return None
+    found = locate(phrase, edition, chapter=chapter)
+    if found is None:
+        return None
+    text = edition.chapter(found.chapter).text
+    paragraph = edition.chapter(found.chapter).paragraph_at(found.start)
+    start, end = found.start, found.end
+    for match in _SENTENCE.finditer(text, paragraph.start, paragraph.end):
+        if match.end() > found.start and match.start() < found.end:
+            start, end = min(start, match.start()), max(end, match.end())
+    return edition.cite(found.chapter, start, end) if end - start <= limit else found
+
+
+def parse_place(typed: str) -> tuple[int, int] | None:
+    """(chapter, paragraph) of a typed place: 27.12, 27·12, 〔27·12〕, 附.3; None for anything else."""
+    match = _PLACE.fullmatch(typed.strip())
+    if match is None:
+        return None
+    label = match[1].replace(" ", "")
+    if label.startswith("附"):
+        chapter = FIRST_APPENDIX + (int(label[1:]) - 1 if label[1:] else 0)
+    else:
+        chapter = int(label)
+    return chapter, int(match[2])
+
+
+def cite_paragraph(edition: Edition, typed: str, quote: str = "") -> Citation:
+    """The citation of a typed place: the whole paragraph, or `quote` inside it. Raises CorpusError when there is no such place."""
+    place = parse_place(typed)
+    if place is None:
+        raise CorpusError(
+            f"「{typed.strip()}」不是位置。", next_step="写成 27.12：第 27 回第 12 段；附录写 附.3。", code="bad-place"
+        )
+    chapter = edition.chapter(place[0])
+    text = chapter.paragraph_text(place[1])
+    paragraph = chapter.paragraphs[place[1] - 1]
+    if not quote:
+        return edition.cite(chapter.number, paragraph.start, paragraph.end)
+    at = text.find(quote)
+    if at < 0:
+        raise CorpusError(
+            f"{edition.mark(chapter.number, paragraph.start)} 里没有「{quote[:20]}」。", next_step="引文要和原文一字不差。"
+        )
+    return edition.cite(chapter.number, paragraph.start + at, paragraph.start + at + len(quote))
+
+
+@dataclass(frozen=True, slots=True)
+class ReanchorReport:
+    """What happened to the citations of the samples: how many held, were moved to the current edition, could not be moved."""
+
+    kept: int
+    moved: int
+    lost: int
+
+    def as_record(self) -> dict[str, int]:
+        return {"kept": self.kept, "moved": self.moved, "lost": self.lost}
+
+
+def reanchor(sample: Sample, library: Library, store: SampleStore) -> Sample:
+    """The sample with every citation that can be found there moved to the current edition; the others stay as they are."""
+    found = [look_up(citation, library, store) for citation in sample.citations]
+    return replace(sample, citations=tuple(passage.citation for passage in found))
+
+
+def reanchor_all(store: SampleStore, library: Library) -> ReanchorReport:
+    """Move the citations of all samples to the current edition, as one step that can be undone."""
+    kept = moved = lost = 0
+    with store.batch():
+        for sample in store.list():
+            passages = [look_up(citation, library, store) for citation in sample.citations]
+            kept += sum(passage.state == "here" for passage in passages)
+            moved += sum(passage.state == "moved" for passage in passages)
+            lost += sum(passage.state in ("elsewhere", "broken") for passage in passages)
+            store.save(replace(sample, citations=tuple(passage.citation for passage in passages)), action="重新定位")
+    return ReanchorReport(kept, moved, lost)
+
+
+def remember(sample: Sample, library: Library, store: SampleStore) -> None:
+    """Keep the texts that a sample cites, so that they can be found again when their edition is gone."""
+    passages = [look_up(citation, library, store) for citation in sample.citations]
+    store.remember_texts(
+        passage.text for passage in passages if passage.text and span_hash(passage.text) == passage.citation.hash
+    )
