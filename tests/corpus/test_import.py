@@ -28,10 +28,10 @@ def test_gbk_has_all_chapters_and_the_appendix(novel: Edition) -> None:
     assert novel.script == "simplified" and novel.kind == "novel"
 
 
-def test_paragraphs_are_the_text_joined_by_newlines(novel: Edition) -> None:
+def test_title_and_paragraphs_are_the_text_joined_by_newlines(novel: Edition) -> None:
     for chapter in novel.chapters:
         pieces = [chapter.paragraph_text(paragraph.number) for paragraph in chapter.paragraphs]
-        assert "\n".join(pieces) == chapter.text
+        assert "\n".join([chapter.title, *pieces]) == chapter.text
         assert all(piece and piece == piece.strip() and "\n" not in piece for piece in pieces)
 
 

@@ -45,7 +45,7 @@ def import_text(path: Path, *, title: str = "", other_book: bool = False) -> Imp
         build_chapter(section, number, width, findings, tally)
         for section, number in zip(sections, number_appendices(sections), strict=True)
     ]
-    made = tuple(sorted((chapter for chapter in chapters if chapter.text), key=lambda chapter: chapter.number))
+    made = tuple(sorted((chapter for chapter in chapters if chapter.paragraphs), key=lambda chapter: chapter.number))
     if tally["straight-quotes"]:
         findings.warn("straight-quotes", f"原文用直引号，{tally['straight-quotes']} 个已按段配成弯引号。")
     if tally["glyphs"]:

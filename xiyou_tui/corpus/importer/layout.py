@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import pairwise
 
 from xiyou_tui.corpus.importer.records import Block
 
@@ -12,9 +11,9 @@ CLOSING = re.compile(r"[且][听聽看]下[回文]分解|下[回文]分解")
 _CLOSING_STARTS = ("毕竟", "畢竟", "不知", "端的", "欲知", "且听", "且聽", "竟不知", "咦！毕竟", "咦！畢竟", "这一去", "這一去", "这去", "這去", "要知")
 _INDENT = re.compile(r"^[ \t　]+")
 _SENTENCE_ENDS = "。！？”」』…：；"
-_CLAUSE = re.compile(r"[，。！？；：、…\s]+")
+_CLAUSE = re.compile(r"[，。！？；：、…．\s]+")
 _QUOTES = re.compile(r"[“”‘’「」『』\"'《》〈〉]")
-_CUE = re.compile(r"(?:[诗詩词詞赋賦歌颂頌诀訣偈云][曰云]?|但[只]?见|但[只]?見|怎[生见見]|正是|真[个個]|好|有[诗詩]|只[见見]|模[样樣]|[为為][证證]|道是|[这這那]|原[来來])[^，。：]{0,12}[：。]?[”」]?$")
+_CUE = re.compile(r"(?:[诗詩词詞赋賦歌颂頌][曰云]|[为為可][证證]|正是|一首|但[只]?[见見]那?)[。：”」]{0,2}$")
 _SPEECH = re.compile(r"[道曰云叫问問]：[“「『\"]")
 _TOO_LONG = 2000
 _MADE_LENGTH = 320
@@ -43,7 +42,7 @@ def to_blocks(lines: list[str], width: int) -> list[Block]:
     for index, text in enumerate(texts):
         if is_closing(text):
             blocks.append(Block(text, "closing"))
-        elif (deep[index] and len(text) <= 80) or is_verse(text, texts[index - 1] if index else ""):
+        elif (deep[index] and len(text) <= 80) or is_verse(text, texts[index - 1] if index else "", after_verse=bool(blocks) and blocks[-1].kind == "verse"):
             blocks.append(Block(text, "verse"))
         elif len(text) > _TOO_LONG:
             blocks += [Block(piece, "prose", True) for piece in divide(text)]
@@ -57,23 +56,39 @@ def is_closing(text: str) -> bool:
     return len(text) <= 70 and bool(CLOSING.search(text[-12:])) and text.startswith(_CLOSING_STARTS)
 
 
-def is_verse(text: str, before: str = "") -> bool:
-    """Whether a whole paragraph is verse or rhymed prose: clauses of even measure, more readily after a cue such as 诗曰：."""
-    if len(text) < 8 or len(text) > 900 or _SPEECH.search(text):
+def is_verse(text: str, before: str = "", *, after_verse: bool = False) -> bool:
+    """Whether a whole paragraph is verse or rhymed prose (诗, 词, 赋): clauses of even measure.
+
+    `before` is the paragraph in front; an announcement there (但见那：) or verse (`after_verse`) lowers the bar.
+    """
+    if not 8 <= len(text) <= 900 or text.startswith("《") or _SPEECH.search(text):
         return False
-    clauses = [clause for clause in _CLAUSE.split(_QUOTES.sub("", text)) if clause]
-    if len(clauses) < 2 or ("：" in text[:-1] and len(clauses) < 6):
+    lengths = [len(clause) for clause in _CLAUSE.split(_QUOTES.sub("", text)) if clause]
+    if len(lengths) < 2 or max(lengths) > 16 or not 3 <= sum(lengths) / len(lengths) <= 9:
         return False
-    lengths = [len(clause) for clause in clauses]
     regular = max(lengths.count(7), lengths.count(5)) / len(lengths)
     if regular == 1 and len(lengths) % 2 == 0:
         return True
-    paired = sum(1 for a, b in pairwise(lengths) if a == b) / (len(lengths) - 1)
-    mean = sum(lengths) / len(lengths)
-    cue = bool(_CUE.search(before)) and before.endswith(("：", "。", "”", "」"))
-    if len(lengths) >= 4 and regular >= (0.6 if cue else 0.8):
+    if _CUE.search(before) and len(text) <= 50 and not CLOSING.search(text):
         return True
-    return cue and len(lengths) >= 3 and paired >= 0.45 and 3 <= mean <= 8.5 and max(lengths) <= 14
+    # In parallel prose each clause answers the next one (4·4) or the one after that (3·4·3·4).
+    answered = [_answers(lengths, index) for index in range(len(lengths))]
+    if not any(answered[:2]):
+        return False
+    even = sum(answered) / len(answered)
+    if text[0] in "“「" and before.endswith(("道：", "曰：")) and not _CUE.search(before):
+        # What follows 道： is speech, unless its measure is that of a poem.
+        return regular >= 0.8
+    if before.endswith("：") or _CUE.search(before):
+        return even >= 0.65
+    if after_verse:
+        return even >= 0.85
+    return len(lengths) >= 4 and (regular >= 0.85 or (len(lengths) >= 8 and even >= 0.95 and max(lengths) <= 9))
+
+
+def _answers(lengths: list[int], index: int) -> bool:
+    own = lengths[index]
+    return any(0 <= index + shift < len(lengths) and lengths[index + shift] == own for shift in (-2, -1, 1, 2))
 
 
 def _smooth(blocks: list[Block]) -> list[Block]:
