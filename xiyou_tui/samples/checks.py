@@ -47,7 +47,7 @@ def check_sample(
 ) -> list[Finding]:
     """All findings on a sample, errors first. With `near` (an index of the other questions) near-duplicates are named too."""
     passages = [look_up(citation, library, store) for citation in sample.citations]
-    findings = [*_check_turns(sample), *_check_citations(sample, passages), *_check_refusal(sample)]
+    findings = [*_check_turns(sample), *_check_citations(sample, passages, library.current()), *_check_refusal(sample)]
     findings += _check_words(sample, passages, library)
     if near is not None and sample.question:
         similar = near.near(sample.question, without=sample.id)
@@ -92,8 +92,10 @@ def _check_turns(sample: Sample) -> list[Finding]:
     return findings
 
 
-def _check_citations(sample: Sample, passages: list[CitedPassage]) -> list[Finding]:
-    findings = []
+def _check_citations(sample: Sample, passages: list[CitedPassage], current: Edition) -> list[Finding]:
+    findings: list[Finding] = []
+    if sample.source == "starter" and current.is_synopsis and not sample.citations:
+        return [] if sample.refusal else [Finding("no-citation", "hint", "自带样本的引文在导入原著后自动补上。", "citations")]
     for passage in passages:
         if passage.state == "broken":
             findings.append(Finding("broken-citation", "error", f"引文 {passage.mark} 对不上任何底本。", "citations"))
