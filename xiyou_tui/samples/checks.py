@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from xiyou_tui.corpus.address import parse_numeral
 from xiyou_tui.corpus.library import Library
 from xiyou_tui.corpus.model import Edition
 from xiyou_tui.samples.citations import CitedPassage, look_up
@@ -26,7 +27,6 @@ _MARKS = re.compile(r"〔(提要)?(附\d?|\d{1,3})·(\d{1,3})〕")
 _CHAPTERS = re.compile(r"第([一二三四五六七八九十百零〇\d]{1,5})回")
 _EDGES = "，。！？；：、…— "
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x9b\ufffd]")
-_DIGITS = {"零": 0, "〇": 0, **{c: n for n, c in enumerate("一二三四五六七八九", 1)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _check_words(sample: Sample, passages: list[CitedPassage], library: Library)
             findings.append(Finding("unknown-mark", "warning", f"回答里写了 {match[0]}，引文里没有它。", "citations"))
     chapters = {passage.citation.chapter for passage in passages}
     for match in _CHAPTERS.finditer(answers):
-        number = read_chapter_number(match[1])
+        number = parse_numeral(match[1])
         if number and chapters and number not in chapters and match[0] not in questions:
             findings.append(Finding("uncited-chapter", "hint", f"回答提到{match[0]}，引文里没有这一回。", "citations"))
     return findings
@@ -183,21 +183,3 @@ def _same_script(piece: str, text: str) -> bool:
 
 def _bare(text: str) -> str:
     return re.sub(r"[\W_]+", "", text)
-
-
-def read_chapter_number(text: str) -> int:
-    """27 for 二十七 or 27, 100 for 一百; 0 for what is no number."""
-    if text.isdecimal():
-        return int(text)
-    if "十" not in text and "百" not in text:
-        digits = [_DIGITS.get(character, -1) for character in text]
-        return 0 if -1 in digits else int("".join(map(str, digits)))
-    total = 0
-    rest = text
-    for unit, value in (("百", 100), ("十", 10)):
-        if unit in rest:
-            head, rest = rest.split(unit, 1)
-            head = head.strip("零〇")
-            total += (_DIGITS.get(head, 0) if head else 1) * value
-    rest = rest.strip("零〇")
-    return total + _DIGITS.get(rest, 0)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from xiyou_tui.corpus.address import parse_address
+from xiyou_tui.corpus.find import find
 from xiyou_tui.corpus.library import Library
 from xiyou_tui.corpus.model import FIRST_APPENDIX, Citation, Edition, span_hash
 from xiyou_tui.errors import CorpusError
@@ -14,8 +16,8 @@ from xiyou_tui.samples.store import SampleStore
 
 State = Literal["here", "moved", "elsewhere", "broken"]
 
-# 27.12, 27·12, 〔27·12〕, 附.3, 附2·3, 101.3, 提要27·2; full-width digits and stops come from an input method.
-_PLACE = re.compile(r"[〔\[【]?\s*(?:提要)?\s*(附\s*\d?|\d{1,3})\s*[.·．。・,，:：-]\s*(\d{1,3})\s*[〕\]】]?")
+# 27.12 and 第27回12段 name a paragraph, 27 and 第27回 do not.
+_WITH_PARAGRAPH = re.compile(r"[回.．·・:：,，。、/\s-]\s*第?[\d０-９零〇○一二三四五六七八九十百两]+\s*段?[〕\])）]?$")
 _SENTENCE = re.compile(r"[^。！？；\n]*[。！？；]*[”’」』）]*")
 
 
@@ -64,8 +66,8 @@ def _other_edition(citation: Citation, library: Library) -> CitedPassage | None:
 def locate(text: str, edition: Edition, *, chapter: int = 0, near: int = 0) -> Citation | None:
     """Where `text` stands in an edition, as a citation, or None.
 
-    Looked for in `chapter` first (nearest to the offset `near`), then in the chapters around it, then everywhere; first as
-    it is, then with both sides in simplified characters.
+    Looked for in `chapter` first (nearest to the offset `near`), then in the chapters around it, then everywhere; first
+    character by character, then in any script and with variant characters.
     """
     if not text.strip():
         return None
@@ -74,16 +76,12 @@ def locate(text: str, edition: Edition, *, chapter: int = 0, near: int = 0) -> C
         start = _nearest(candidate.text, text, near if candidate.number == chapter else 0)
         if start >= 0:
             return edition.cite(candidate.number, start, start + len(text))
-    from xiyou_tui.corpus.script import to_simplified
-
-    folded = to_simplified(text)
-    if folded == text and edition.script == "simplified":
+    # In another script, with variant characters or other quotation marks: as the reader's search finds it.
+    places = find(edition, text)
+    if not places:
         return None
-    for candidate in order:
-        start = _nearest(to_simplified(candidate.text), folded, near if candidate.number == chapter else 0)
-        if start >= 0:
-            return edition.cite(candidate.number, start, start + len(text))
-    return None
+    best = min(places, key=lambda place: (abs(place.chapter - chapter) if chapter else 0, abs(place.start - near)))
+    return edition.cite(best.chapter, best.start, best.end)
 
 
 def _nearest(text: str, wanted: str, near: int) -> int:
@@ -110,37 +108,26 @@ def locate_sentence(phrase: str, edition: Edition, chapter: int, *, limit: int =
     return edition.cite(found.chapter, start, end) if end - start <= limit else found
 
 
-def parse_place(typed: str) -> tuple[int, int] | None:
-    """(chapter, paragraph) of a typed place: 27.12, 27·12, 〔27·12〕, 附.3; None for anything else."""
-    match = _PLACE.fullmatch(typed.strip())
-    if match is None:
-        return None
-    label = match[1].replace(" ", "")
-    if label.startswith("附"):
-        chapter = FIRST_APPENDIX + (int(label[1:]) - 1 if label[1:] else 0)
-    else:
-        chapter = int(label)
-    return chapter, int(match[2])
-
-
 def cite_paragraph(edition: Edition, typed: str, quote: str = "") -> Citation:
-    """The citation of a typed place: the whole paragraph, or `quote` inside it. Raises CorpusError when there is no such place."""
-    place = parse_place(typed)
-    if place is None:
+    """The citation of a typed place (27.12, 〔27·12〕, 附.3): the whole paragraph, or `quote` inside it.
+
+    Raises CorpusError in Chinese when there is no such place, or the quote does not stand in it.
+    """
+    number, start = parse_address(edition, typed)
+    if not _WITH_PARAGRAPH.search(typed.strip()):
         raise CorpusError(
-            f"「{typed.strip()}」不是位置。", next_step="写成 27.12：第 27 回第 12 段；附录写 附.3。", code="bad-place"
+            f"「{typed.strip()}」没有写段号。", next_step="写成 27.12：第 27 回第 12 段；附录写 附.3。", code="no-paragraph"
         )
-    chapter = edition.chapter(place[0])
-    text = chapter.paragraph_text(place[1])
-    paragraph = chapter.paragraphs[place[1] - 1]
+    chapter = edition.chapter(number)
+    paragraph = chapter.paragraph_at(start)
     if not quote:
-        return edition.cite(chapter.number, paragraph.start, paragraph.end)
-    at = text.find(quote)
+        return edition.cite(number, paragraph.start, paragraph.end)
+    at = chapter.text.find(quote, paragraph.start, paragraph.end)
     if at < 0:
         raise CorpusError(
-            f"{edition.mark(chapter.number, paragraph.start)} 里没有「{quote[:20]}」。", next_step="引文要和原文一字不差。"
+            f"{edition.mark(number, start)} 里没有「{quote[:20]}」。", next_step="引文要和原文一字不差。", code="no-quote"
         )
-    return edition.cite(chapter.number, paragraph.start + at, paragraph.start + at + len(quote))
+    return edition.cite(number, at, at + len(quote))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from xiyou_tui.corpus.library import Library
 from xiyou_tui.corpus.model import Citation, span_hash
 from xiyou_tui.errors import CorpusError, SampleError
-from xiyou_tui.samples.citations import cite_paragraph, locate, look_up, parse_place
+from xiyou_tui.samples.citations import cite_paragraph, locate, look_up
 from xiyou_tui.samples.model import KINDS, REFUSAL_PHRASE, ROLES, SOURCES, SPLITS, STATUSES, Sample, Turn, new_sample
 from xiyou_tui.samples.store import SampleFilter, SampleStore
 from xiyou_tui.storage.files import write_bytes
@@ -346,14 +346,11 @@ def _read_citation(entry: Any, library: Library, store: SampleStore) -> tuple[Ci
     """A citation from a row, moved to the current edition where that holds its text; and the text as far as it is known."""
     current = library.current()
     if isinstance(entry, str):
-        if parse_place(entry) is None:
-            found = locate(entry, current)
-            return found, entry
         try:
-            found = cite_paragraph(current, entry)
+            found: Citation | None = cite_paragraph(current, entry)
         except CorpusError:
-            return None, entry
-        return found, current.resolve(found)
+            found = locate(entry, current)
+        return found, current.resolve(found) if found is not None else entry
     if not isinstance(entry, dict):
         raise _BrokenLine("引文要是 JSON 对象或位置")
     try:
