@@ -12,11 +12,13 @@ from xiyou_tui.cli.output import Parser, add_json, emit, say
 from xiyou_tui.errors import CorpusError
 
 if TYPE_CHECKING:
-    from xiyou_tui.corpus.importer import ImportReport
+    from xiyou_tui.corpus.importer import ImportReport, ImportWarning
     from xiyou_tui.corpus.library import EditionCard, Library
     from xiyou_tui.corpus.model import Chapter, Edition, Place
 
 _KINDS = {"novel": "原文", "synopsis": "提要", "other": "另一部书"}
+# From so many chapters on, the same warning is told once for all of them.
+_GROUPED = 8
 _PLACE = re.compile(r"(附?)(\d{0,3})(?:[.·．](\d{1,4}))?")
 
 
@@ -104,11 +106,28 @@ def _describe_report(report: ImportReport, *, kept: bool) -> str:
     ]
     if report.warnings:
         lines.append(f"要留意的 {len(report.warnings)} 项：")
-        lines += [f"  [{warning.code}] {f'第 {warning.chapter} 回　' if warning.chapter else ''}{warning.message}" for warning in report.warnings]
+        lines += _describe_warnings(report)
     if report.left_out:
         total = sum(len(piece.text) for piece in report.left_out)
         lines.append(f"没有收进正文的：{len(report.left_out)} 处，共 {total:,} 字（目录、页面说明、重复的回等）。")
     return "\n".join(lines)
+
+
+def _describe_warnings(report: ImportReport) -> list[str]:
+    """A line for each warning; where many chapters have the same one, a line for all of them."""
+    from xiyou_tui.corpus.importer.report import ranges
+
+    by_code: dict[str, list[ImportWarning]] = {}
+    for warning in report.warnings:
+        by_code.setdefault(warning.code, []).append(warning)
+    lines = []
+    for code, group in by_code.items():
+        chapters = [warning.chapter for warning in group if warning.chapter is not None]
+        if len(chapters) > _GROUPED:
+            lines.append(f"  [{code}] {len(chapters)} 回（{ranges(chapters)}）：如第 {group[0].chapter} 回，{group[0].message}")
+            group = [warning for warning in group if warning.chapter is None]
+        lines += [f"  [{code}] {f'第 {warning.chapter} 回　' if warning.chapter else ''}{warning.message}" for warning in group]
+    return lines
 
 
 def _list(parsed: argparse.Namespace, library: Library) -> None:

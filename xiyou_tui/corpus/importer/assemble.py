@@ -10,7 +10,7 @@ from xiyou_tui.corpus.importer.glyphs import resolve_glyphs
 from xiyou_tui.corpus.importer.layout import to_blocks
 from xiyou_tui.corpus.importer.notices import strip_end_mark
 from xiyou_tui.corpus.importer.records import Block, Findings, Section
-from xiyou_tui.corpus.model import FIRST_APPENDIX, Chapter
+from xiyou_tui.corpus.model import FIRST_APPENDIX, Chapter, chinese_number
 
 _GAP = re.compile(r"[ \t\u00a0　]+")
 
@@ -31,6 +31,9 @@ def build_chapter(section: Section, number: int, width: int, findings: Findings,
     if made:
         findings.warn("paragraphs-made", f"原文几乎不分段，{made} 个段落由导入程序断开。", number)
     title = without_angles(section.title)[0]
+    if not title:
+        title = f"第{chinese_number(number)}回" if section.kind == "chapter" else "附录"
+        findings.warn("title-missing", "原文没有这一回的标题。", number)
     return Chapter.compose(number, title, ((block.text, block.kind, block.made) for block in blocks), section.kind)
 
 
@@ -55,9 +58,11 @@ def _narrow(match: re.Match[str]) -> str:
     return " " if before and after and before.isascii() and after.isascii() else ""
 
 
-def number_appendices(sections: list[Section]) -> list[int]:
-    """The number of each section: its own for a chapter, from FIRST_APPENDIX on for the appendices in order."""
-    numbers, following = [], FIRST_APPENDIX
+def number_sections(sections: list[Section]) -> list[int]:
+    """The number of each section: its own for a chapter; for the appendices, in order, from FIRST_APPENDIX or after the last chapter."""
+    highest = max((section.number or 0 for section in sections if section.kind == "chapter"), default=0)
+    following = max(FIRST_APPENDIX, highest + 1)
+    numbers = []
     for section in sections:
         if section.kind == "appendix" or section.number is None:
             numbers.append(following)

@@ -16,6 +16,7 @@ _COMMON = frozenset(
     "，。：？！；、“”「」『』《》　…— \n"
 )
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_CANDIDATES = ("utf-8", "gb18030", "big5hkscs", "utf-16-le", "utf-16-be")
 _SAMPLE = 60_000
 # Below this share of common characters a reading is noise, not Chinese.
 _LEAST = 0.12
@@ -37,10 +38,9 @@ def decode(data: bytes, name: str) -> Decoded:
     if not data.strip(b"\0\t\r\n "):
         raise CorpusError(f"「{name}」是空的。", kept="已有的底本都没有改动。", next_step="换一个有内容的文本文件。", code="empty-file")
     marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
-    encoding = marked or _guess_utf16(data)
-    if encoding is None:
+    encoding = marked or _guess_utf16(data) or _choose(data)
+    if encoding is None or not encoding.startswith("utf-16"):
         _refuse_binary(data, name)
-        encoding = _choose(data)
     if encoding is None:
         raise CorpusError(
             f"「{name}」不像中文文本：按 UTF-8、GB18030、Big5、UTF-16 都读不出来。",
@@ -94,10 +94,10 @@ def _choose(data: bytes) -> str | None:
     except UnicodeDecodeError:
         pass
     middle = max(0, len(data) // 2 - _SAMPLE // 2)
-    # Samples begin after a line end, so that no reading starts in the middle of a character.
-    start = data.find(b"\n", middle) + 1 if middle else 0
+    # Samples begin after a line end and at an even place, so that no reading starts in the middle of a character.
+    start = (data.find(b"\n", middle) + 2) // 2 * 2 if middle else 0
     samples = [data[:_SAMPLE], data[start : start + _SAMPLE]]
-    ranked = sorted(((sum(score(s.decode(encoding, "replace")) for s in samples), encoding) for encoding in ("utf-8", "gb18030", "big5hkscs")), reverse=True)
+    ranked = sorted(((sum(score(s.decode(encoding, "replace")) for s in samples), encoding) for encoding in _CANDIDATES), reverse=True)
     best, encoding = ranked[0]
     return encoding if best / len(samples) >= _LEAST else None
 

@@ -23,7 +23,7 @@ _PRIVATE = {
     "\ue82a": "㧐", "\ue82d": "㭎", "\ue82e": "㱮", "\ue82f": "㳠",
 }  # fmt: skip
 
-_NOTE = re.compile(r"□?[【\[]((?:[^【】\[\]\n]{0,24}?[左右上下中内外][“\"‘'「『]?[^【】\[\]\n]{0,24}))[】\]]")
+_NOTE = re.compile(r"□?[【\[]([^【】\[\]\n]{4,48})[】\]]")
 _PAIR = re.compile(r"□?[〔\[【（(]([⿰⿱]?[^\W\d_]{2})[〕\]】）)]|(?P<loose>[^\W\d_]{2})[\ue000-\uf8ff]")
 _PRIVATE_USE = re.compile(r"[\ue000-\uf8ff]")
 _PUNCTUATION = re.compile(r"[\s“”\"‘’'「」『』，,、。;；:：]")

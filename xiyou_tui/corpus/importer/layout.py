@@ -7,7 +7,7 @@ from collections import Counter
 
 from xiyou_tui.corpus.importer.records import Block
 
-CLOSING = re.compile(r"[且][听聽看]下[回文]分解|下[回文]分解")
+CLOSING = re.compile(r"下[回文]?分解")
 _CLOSING_STARTS = ("毕竟", "畢竟", "不知", "端的", "欲知", "且听", "且聽", "竟不知", "咦！毕竟", "咦！畢竟", "这一去", "這一去", "这去", "這去", "要知")
 _INDENT = re.compile(r"^[ \t　]+")
 _SENTENCE_ENDS = "。！？”」』…：；"
@@ -35,8 +35,8 @@ def wrap_width(lines: list[str]) -> int:
 
 def to_blocks(lines: list[str], width: int) -> list[Block]:
     """The paragraphs of one chapter's lines. `width` is the text's wrap width, 0 when each line is a paragraph."""
-    paragraphs = _unwrap(lines, width) if width else [(line.strip(), _indent(line)) for line in lines if line.strip()]
-    texts = [text for text, _ in paragraphs]
+    paragraphs = _unwrap(lines, width) if width else [(line, _indent(line)) for line in mend_runs([line for line in lines if line.strip()])]
+    texts = [text.strip() for text, _ in paragraphs]
     deep = [indent >= 4 and bool(width) for _, indent in paragraphs]
     blocks: list[Block] = []
     for index, text in enumerate(texts):
@@ -96,9 +96,16 @@ def _smooth(blocks: list[Block]) -> list[Block]:
     smoothed = list(blocks)
     for index in range(1, len(blocks) - 1):
         block = blocks[index]
-        if block.kind == "prose" and len(block.text) <= 48 and "：" not in block.text and blocks[index - 1].kind == blocks[index + 1].kind == "verse":
+        if blocks[index - 1].kind == blocks[index + 1].kind == "verse" and _may_be_verse(block):
             smoothed[index] = Block(block.text, "verse", block.made)
     return smoothed
+
+
+def _may_be_verse(block: Block) -> bool:
+    if block.kind != "prose" or len(block.text) > 48 or "：" in block.text or block.text[-1] not in _SENTENCE_ENDS + "，":
+        return False
+    lengths = [len(clause) for clause in _CLAUSE.split(_QUOTES.sub("", block.text)) if clause]
+    return bool(lengths) and max(lengths) <= 10 and 2 * sum(_answers(lengths, index) for index in range(len(lengths))) >= len(lengths)
 
 
 def divide(text: str) -> list[str]:
@@ -119,6 +126,26 @@ def divide(text: str) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
+def mend_runs(lines: list[str]) -> list[str]:
+    """Lines that are paragraphs, except where a few in a row were hard-wrapped: equally long, and broken in the middle of a clause."""
+    mended: list[str] = []
+    index = 0
+    while index < len(lines):
+        length = len(lines[index].strip())
+        stop = index + 1
+        while 20 <= length <= 60 and stop < len(lines) and len(lines[stop].strip()) == length:
+            stop += 1
+        run = [line.strip() for line in lines[index:stop]]
+        broken = sum(1 for line in run if "\u3400" <= line[-1] <= "\u9fff")
+        if broken and len(run) + broken >= 3 and stop < len(lines) and len(lines[stop].strip()) < length:
+            mended.append(lines[index][: len(lines[index]) - len(lines[index].lstrip())] + "".join([*run, lines[stop].strip()]))
+            stop += 1
+        else:
+            mended += lines[index:stop]
+        index = stop
+    return mended
+
+
 def _indent(line: str) -> int:
     """Indentation in full-width characters; two spaces count as one."""
     match = _INDENT.match(line)
@@ -130,11 +157,12 @@ def _indent(line: str) -> int:
 def _unwrap(lines: list[str], width: int) -> list[tuple[str, int]]:
     """Hard-wrapped lines joined into paragraphs: a short line ends one, an indented or blank line begins one."""
     paragraphs: list[tuple[str, int]] = []
-    current, indent = "", 0
+    current, indent, flows = "", 0, False
     for line in lines:
         text = line.strip()
         own = _indent(line)
-        if current and (not text or own >= 2):
+        # Verse that runs over a full line goes on in the next one, indented as it is.
+        if current and (not text or (own >= 2 and not (flows and own == indent))):
             paragraphs.append((current, indent))
             current = ""
         if not text:
@@ -145,6 +173,7 @@ def _unwrap(lines: list[str], width: int) -> list[tuple[str, int]]:
         indent = indent if current else own
         gap = " " if current and current[-1].isascii() and text[0].isascii() and current[-1].isalnum() and text[0].isalnum() else ""
         current += gap + text
+        flows = own >= 4 and text[-1] not in _SENTENCE_ENDS
         if len(text) + own < width - 3:
             paragraphs.append((current, indent))
             current = ""

@@ -13,6 +13,8 @@ _NOTICE = re.compile(
     r"^[\s　]*相[关關]作品[\s　]*$"
 )
 _END_MARK = re.compile(r"[《〈]?西[游遊][记記][》〉]?[\s　]*至此[终終][。．.]?[\s　]*$")
+# Stands in place of a notice; blank to all who strip a line, and a possible end of a chapter to those who look.
+PAGE_BREAK = "\f"
 _PUNCTUATED = re.compile(r"[，。！？：；、“”「」]")
 _GUTENBERG_START = re.compile(r"^\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
 _GUTENBERG_END = re.compile(r"^\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
@@ -31,7 +33,7 @@ def is_end_mark(line: str) -> bool:
 def strip_notices(lines: list[str], findings: Findings) -> list[str]:
     """The lines without notices, and without the short unpunctuated lines (titles of a navigation bar) right around them.
 
-    Blank lines stay in place of what is taken, so that gaps keep their meaning.
+    A page break stands in the place of what is taken.
     """
     lines = _between_gutenberg_marks(lines, findings)
     noticed = [is_notice(line) for line in lines]
@@ -52,7 +54,7 @@ def strip_notices(lines: list[str], findings: Findings) -> list[str]:
     for line, gone in zip(lines, taken, strict=True):
         if gone:
             findings.leave_out("页面说明", line.strip())
-        kept.append("" if gone else line)
+        kept.append(PAGE_BREAK if gone else line)
     return kept
 
 

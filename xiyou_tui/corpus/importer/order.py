@@ -10,6 +10,7 @@ from xiyou_tui.corpus.importer.tradition import find_tradition, match_title
 
 _LETTERS = re.compile(r"[^\u3400-\u9fff\U00020000-\U0003ffff]+")
 _SHINGLE = 6
+_COMPARED = 200_000
 
 
 def settle(sections: list[Section], findings: Findings) -> list[Section]:
@@ -76,6 +77,7 @@ def letters(lines: list[str]) -> str:
 
 def overlap(part: str, whole: str) -> float:
     """The share of `part` (0 to 1) that stands in `whole` too, by sequences of six characters."""
+    part, whole = part[:_COMPARED], whole[:_COMPARED]
     if len(part) < _SHINGLE:
         return 1.0 if part in whole else 0.0
     shingles = {whole[index : index + _SHINGLE] for index in range(len(whole) - _SHINGLE + 1)}

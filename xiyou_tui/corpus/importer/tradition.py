@@ -10,6 +10,7 @@ from collections import Counter
 from functools import cache
 from typing import Literal
 
+from xiyou_tui.corpus.model import Edition
 from xiyou_tui.corpus.script import to_simplified
 from xiyou_tui.corpus.synopsis import load_titles
 
@@ -51,6 +52,25 @@ def find_tradition(titles: dict[int, str]) -> Tradition | None:
         if found and found[1]:
             votes[found[1]] += 1
     return votes.most_common(1)[0][0] if votes else None
+
+
+# 世德堂 chapter → the 证道书 chapters that tell the same; 101 is the appendix. All other chapters have one number.
+_SAME_STORY = {9: (10,), 10: (10, 11), 11: (11, 12), 12: (12,), 101: (9,)}
+
+
+def tradition_of(edition: Edition) -> Tradition | None:
+    """The numbering tradition of an edition, by its titles; None when they don't tell (or it is another book)."""
+    return find_tradition({chapter.number: chapter.title for chapter in edition.chapters if chapter.kind == "chapter"})
+
+
+def numbers_in(tradition: Tradition, chapter: int, *, source: Tradition) -> tuple[int, ...]:
+    """The chapters of `tradition` that tell what `chapter` of the tradition `source` tells (101 is the 陈光蕊 appendix)."""
+    if tradition == source:
+        return (chapter,)
+    if source == "shidetang":
+        return _SAME_STORY.get(chapter, (chapter,))
+    found = tuple(number for number, others in _SAME_STORY.items() if chapter in others)
+    return found or (chapter,)
 
 
 def _pairs(title: str) -> frozenset[str]:
