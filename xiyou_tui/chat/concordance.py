@@ -50,6 +50,7 @@ def build_concordance(analysis: Analysis, edition: Edition, lexicon: Lexicon) ->
     its names; else what is left of the question without its asking words.
     """
     question = analysis.resolved
+    names: tuple[str, ...]
     if analysis.quoted:
         subject, names = analysis.quoted[0], (analysis.quoted[0],)
         rest = ""

@@ -10,21 +10,34 @@ from xiyou_tui.chat.answer import answer_by_extract
 from xiyou_tui.chat.client import EngineClient
 from xiyou_tui.chat.model import AnswerFailed, AnswerFinished, ChatEvent, Exchange, Mode, StageFinished
 from xiyou_tui.errors import ChatError, XiyouError
+from xiyou_tui.storage.places import Places
 from xiyou_tui.storage.settings import Settings
 
 if TYPE_CHECKING:
+    from xiyou_tui.corpus.model import Edition
     from xiyou_tui.corpus.retrieval import Retriever
+    from xiyou_tui.study import Study
 
 
 class Responder:
-    """Answers questions over the edition of `retriever()`, with the settings of `settings()` at that moment."""
+    """Answers questions over the current edition with the current settings.
+
+    `edition` and `settings` are called in the event loop; `retriever`, which may take a second, in a thread.
+    """
 
     def __init__(
-        self, retriever: Callable[[], Retriever], settings: Callable[[], Settings], engine: EngineClient | None = None
+        self,
+        edition: Callable[[], Edition],
+        retriever: Callable[[Edition], Retriever],
+        settings: Callable[[], Settings],
+        engine: EngineClient | None = None,
+        places: Places | None = None,
     ) -> None:
+        self._edition = edition
         self._retriever = retriever
         self._settings = settings
         self.engine = engine or EngineClient()
+        self._places = places
 
     async def answer(
         self,
@@ -41,8 +54,9 @@ class Responder:
         """
         chosen: Mode = mode or self._settings().text("chat.mode")  # type: ignore[assignment]
         try:
+            edition = self._edition()
             if chosen == "extract":
-                answer = await asyncio.to_thread(lambda: answer_by_extract(question, self._retriever(), history=history))
+                answer = await asyncio.to_thread(lambda: answer_by_extract(question, self._retriever(edition), history=history))
                 for stage in answer.stages:
                     yield StageFinished(stage)
                 yield AnswerFinished(answer)
@@ -66,3 +80,10 @@ class Responder:
 
     async def close(self) -> None:
         await self.engine.close()
+
+
+def open_responder(study: Study, *, engine: EngineClient | None = None) -> Responder:
+    """The responder of an open workplace: its current edition, its settings, the engine's log in its log directory."""
+    return Responder(
+        study.retriever, lambda: study.settings, engine or EngineClient(log=study.places.log / "engine.log"), study.places
+    )

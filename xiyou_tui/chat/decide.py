@@ -1,0 +1,90 @@
+"""Whether a question can be answered from the text: decided on what the evidence covers, with the grounds kept for showing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from xiyou_tui.chat.analyse import Analysis
+from xiyou_tui.chat.evidence import Candidate, Evidence
+from xiyou_tui.chat.scope import find_foreign
+
+if TYPE_CHECKING:
+    from xiyou_tui.corpus.retrieval import Retriever
+
+Verdict = Literal["supported", "out_of_scope", "false_premise", "unsupported"]
+
+# Weights of a candidate's rank: retrieval's own score, names met, other words met, share of its chapter among the found.
+RANK_NAMES, RANK_WORDS, RANK_CHAPTER = 0.3, 0.6, 0.8
+# Below this strength nothing supports an answer; with a word from outside the novel more is asked for.
+LEAST, LEAST_WITH_WEAK = 0.42, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict and its grounds. `reason` is one or two Chinese sentences, empty when supported; `strength` in 0..1 is how
+    much of the question the best evidence covers; `searched` the names under which the text was searched."""
+
+    verdict: Verdict
+    reason: str
+    strength: float
+    searched: tuple[str, ...] = ()
+
+    @property
+    def answerable(self) -> bool:
+        return self.verdict == "supported"
+
+
+def rank(evidence: Evidence) -> tuple[Candidate, ...]:
+    """The candidates, best first, by retrieval's score together with what each covers of the question."""
+    mass: Counter[int] = Counter()
+    for item in evidence.candidates[:12]:
+        mass[item.place.chapter] += max(0.0, item.place.score)  # type: ignore[assignment]
+    total = sum(mass.values()) or 1
+
+    def merit(item: Candidate) -> float:
+        share = mass[item.place.chapter] / total
+        return item.place.score + RANK_NAMES * item.coverage.names + RANK_WORDS * item.coverage.words + RANK_CHAPTER * share
+
+    return tuple(sorted(evidence.candidates, key=merit, reverse=True))
+
+
+def strength(evidence: Evidence) -> float:
+    """How much of the question the best candidates cover, names and other words alike, in 0..1."""
+    found = [0.0]
+    for item in evidence.candidates:
+        found.append(item.coverage.names * (0.25 + 0.75 * item.coverage.words))
+        if item.best is not None:
+            found.append(item.best.coverage.names * (0.25 + 0.75 * item.best.coverage.words))
+    return min(1.0, max(found))
+
+
+def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Decision:
+    """Decide from the evidence alone, in milliseconds."""
+    searched = searched_names(evidence)
+    power = strength(evidence)
+    foreign = find_foreign(analysis.resolved, retriever.edition, retriever.lexicon)
+    if foreign is not None and (foreign.certain or power < LEAST_WITH_WEAK):
+        reason = f"问题问到「{foreign.word}」，属于{foreign.label}，不在《西游记》原著之内。"
+        return Decision("out_of_scope", reason, power, searched)
+    if not evidence.candidates:
+        return Decision("unsupported", "问题里没有可以在原著中查找的词语。", 0.0, searched)
+    if power < LEAST:
+        missed = evidence.candidates[0].coverage
+        lacking = "、".join((*missed.missed_names, *missed.missed_words)[:4])
+        lacking = f"没有一段同时写到问题里的这些内容：{lacking}。" if lacking else "没有一段能支持回答。"
+        return Decision("unsupported", lacking, power, searched)
+    return Decision("supported", "", power, searched)
+
+
+def searched_names(evidence: Evidence) -> tuple[str, ...]:
+    """The words of the question and the other names they were searched under, for a refusal to show."""
+    shown = []
+    for term in evidence.query.terms:
+        if term.kind == "name":
+            others = [phrase for phrase, _ in term.phrases if phrase != term.text][:4]
+            shown.append(f"{term.text}（{'、'.join(others)}）" if others else term.text)
+        elif term.kind in ("words", "quoted"):
+            shown.append(term.text)
+    return tuple(dict.fromkeys(shown))
