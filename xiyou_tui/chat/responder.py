@@ -36,8 +36,8 @@ class Responder:
         self._edition = edition
         self._retriever = retriever
         self._settings = settings
-        self.engine = engine or EngineClient()
         self._places = places
+        self.engine = engine or EngineClient()
 
     async def answer(
         self,
@@ -85,5 +85,9 @@ class Responder:
 def open_responder(study: Study, *, engine: EngineClient | None = None) -> Responder:
     """The responder of an open workplace: its current edition, its settings, the engine's log in its log directory."""
     return Responder(
-        study.retriever, lambda: study.settings, engine or EngineClient(log=study.places.log / "engine.log"), study.places
+        study.library.current,
+        study.retriever,
+        lambda: study.settings,
+        engine or EngineClient(log=study.places.log / "engine.log"),
+        study.places,
     )
