@@ -163,20 +163,20 @@ def _write_weights(directory: Path, tokenizer: Any, shape: Shape, seed: int) -> 
         matrices[f"{at}.mlp.down_proj.weight"] = (shape.hidden, shape.intermediate)
     key = mx.random.key(seed)
     weights = {}
-    for name, size in matrices.items():
+    for name, extent in matrices.items():
         key, part = mx.random.split(key)
         if name.endswith("norm.weight"):
-            weights[name] = mx.ones(size)
+            weights[name] = mx.ones(extent)
         elif name.endswith("bias"):
-            weights[name] = mx.zeros(size)
+            weights[name] = mx.zeros(extent)
         else:
             # Small enough that the untrained model is close to "every token equally likely".
             scale = (
                 0.02
                 if "embed" in name
-                else size[-1] ** -0.5 / (2 * shape.layers) ** (0.5 if "o_proj" in name or "down" in name else 0)
+                else extent[-1] ** -0.5 / (2 * shape.layers) ** (0.5 if "o_proj" in name or "down" in name else 0)
             )
-            weights[name] = scale * mx.random.normal(size, key=part)
+            weights[name] = scale * mx.random.normal(extent, key=part)
     mx.save_safetensors(str(directory / "model.safetensors"), weights, metadata={"format": "mlx"})
     write_json(directory / "config.json", {
         "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": shape.hidden, "num_hidden_layers": shape.layers,
