@@ -46,7 +46,11 @@ def _parser() -> Parser:
     add.add_argument("answer", metavar="回答", nargs="?", default="", help="拒答可以不写，用现成的一句")
     add.add_argument("--kind", choices=tuple(KINDS), default="", metavar="题型", help=_names(KINDS))
     add.add_argument(
-        "--cite", action="append", default=[], metavar="27.12", help="引文的位置，可以写多次；27.12:一句原文 只引这一句"
+        "--cite",
+        action="append",
+        default=[],
+        metavar="27.12",
+        help="引文的位置，可以写多次；27.12:一句原文 只引这一句；只写一句原文也行",
     )
     add.add_argument("--refuse", metavar="理由", default=None, help="标成拒答，写明理由")
     add.add_argument("--tag", action="append", default=[], metavar="标签")
@@ -111,14 +115,11 @@ def _chosen(study: Study, parsed: argparse.Namespace, **more: Any) -> list[Sampl
 
 def _add(study: Study, parsed: argparse.Namespace) -> int:
     from xiyou_tui.samples.checks import check_sample
-    from xiyou_tui.samples.citations import cite_paragraph, remember
+    from xiyou_tui.samples.citations import cite_typed, remember
     from xiyou_tui.samples.model import REFUSAL_PHRASE, new_sample
 
     edition = study.library.current()
-    citations = []
-    for typed in parsed.cite:
-        place, _, quote = typed.replace("：", ":").partition(":")
-        citations.append(cite_paragraph(edition, place, quote))
+    citations = [cite_typed(edition, typed) for typed in parsed.cite]
     refusal = parsed.refuse is not None or parsed.kind == "refusal"
     sample = new_sample(
         parsed.kind or ("refusal" if refusal else "fact"),

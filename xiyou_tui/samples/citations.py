@@ -19,6 +19,7 @@ State = Literal["here", "moved", "elsewhere", "broken"]
 # 27.12 and 第27回12段 name a paragraph, 27 and 第27回 do not.
 _WITH_PARAGRAPH = re.compile(r"[回.．·・:：,，。、/\s-]\s*第?[\d０-９零〇○一二三四五六七八九十百两]+\s*段?[〕\])）]?$")
 _SENTENCE = re.compile(r"[^。！？；\n]*[。！？；]*[”’」』）]*")
+_CLAUSE = re.compile(r"[^，、：。！？；\n]*[，、：。！？；]*[”’」』）]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +94,23 @@ def _nearest(text: str, wanted: str, near: int) -> int:
 
 
 def locate_sentence(phrase: str, edition: Edition, chapter: int, *, limit: int = 120) -> Citation | None:
-    """A citation of the whole sentence around a key phrase of a chapter; of the phrase itself when that is over `limit`."""
-    if not edition.has_chapter(chapter):
-        return None
+    """A citation of the whole sentence around a phrase, looked for in `chapter` first; None when it stands nowhere.
+
+    Where the sentence has more than `limit` characters, only the clauses that the phrase stands in.
+    """
     found = locate(phrase, edition, chapter=chapter)
     if found is None:
         return None
     text = edition.chapter(found.chapter).text
     paragraph = edition.chapter(found.chapter).paragraph_at(found.start)
-    start, end = found.start, found.end
-    for match in _SENTENCE.finditer(text, paragraph.start, paragraph.end):
-        if match.end() > found.start and match.start() < found.end:
-            start, end = min(start, match.start()), max(end, match.end())
-    return edition.cite(found.chapter, start, end) if end - start <= limit else found
+    for unit in (_SENTENCE, _CLAUSE):
+        start, end = found.start, found.end
+        for match in unit.finditer(text, paragraph.start, paragraph.end):
+            if match.end() > found.start and match.start() < found.end:
+                start, end = min(start, match.start()), max(end, match.end())
+        if end - start <= limit:
+            return edition.cite(found.chapter, start, end)
+    return found
 
 
 def cite_paragraph(edition: Edition, typed: str, quote: str = "") -> Citation:
@@ -128,6 +133,25 @@ def cite_paragraph(edition: Edition, typed: str, quote: str = "") -> Citation:
             f"{edition.mark(number, start)} 里没有「{quote[:20]}」。", next_step="引文要和原文一字不差。", code="no-quote"
         )
     return edition.cite(number, at, at + len(quote))
+
+
+def cite_typed(edition: Edition, typed: str, *, chapter: int = 0) -> Citation:
+    """The citation that a person typed: a place (27.12), a place with a quote (27.12:一句), or a phrase, whose sentence is cited.
+
+    A phrase is looked for around `chapter` first. Raises CorpusError in Chinese when there is no such place or phrase.
+    """
+    place, _, quote = typed.strip().replace("：", ":").partition(":")
+    try:
+        return cite_paragraph(edition, place, quote.strip())
+    except CorpusError as error:
+        if error.code != "address":
+            raise
+    found = locate_sentence(typed.strip(), edition, chapter) if len(typed.strip()) > 1 else None
+    if found is None:
+        raise CorpusError(
+            f"原文里没有「{typed.strip()[:20]}」。", next_step="打位置（27.12），或一句和原文一字不差的话。", code="no-quote"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def anchor(starter: Starter, edition: Edition) -> tuple[tuple[Citation, ...], tu
     citations: list[Citation] = []
     missing = []
     for chapter, phrase in starter.anchors:
-        citation = locate_sentence(phrase, edition, chapter)
+        citation = locate_sentence(phrase, edition, chapter) if edition.has_chapter(chapter) else None
         if citation is None:
             missing.append(f"{starter.id}：第 {chapter} 回「{phrase}」")
         elif citation not in citations:

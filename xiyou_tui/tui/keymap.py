@@ -34,8 +34,13 @@ SCOPES = {
     "samples": "样本",
     "review": "审阅",
     "editor": "样本编辑",
+    "sample-statistics": "样本统计",
     "train": "训练",
     "chat": "对话",
+    "question": "问题框",
+    "talk": "回答",
+    "passage": "出处边栏",
+    "conversations": "对话列表",
     "evaluate": "评测",
     "models": "模型",
 }

@@ -1,0 +1,452 @@
+"""The sample editor: question, answer, citations, refusal, tags and status, with the checks running beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, OptionList, Static, TextArea
+from textual.widgets.option_list import Option
+
+from xiyou_tui.corpus.model import Citation
+from xiyou_tui.errors import CorpusError, SampleError, StorageError
+from xiyou_tui.samples.checks import check_sample
+from xiyou_tui.samples.citations import CitedPassage, cite_typed, look_up, reanchor, remember
+from xiyou_tui.samples.duplicates import NearIndex
+from xiyou_tui.samples.journal import DraftJournal
+from xiyou_tui.samples.model import KINDS, REFUSAL_PHRASE, STATUSES, Sample
+from xiyou_tui.study import Study
+from xiyou_tui.tui.keymap import Key, bindings, register_keys
+from xiyou_tui.tui.messages import PassageRequested
+from xiyou_tui.tui.widgets.choice import Choice
+from xiyou_tui.tui.widgets.sample_card import STATE_NOTES, findings_content
+
+register_keys(
+    Key("editor", "ctrl+s", "save", "保存", "存下这一条；存以前每个字都已在草稿里", 9),
+    Key("editor", "ctrl+r,f7", "refuse", "拒答", "标成拒答：填好拒答的话，再问理由；再按取消拒答", 8),
+    Key("editor", "ctrl+g", "cite", "加引文", "打位置加引文：27.12，或打一句原文", 7),
+    Key("editor", "ctrl+o,f8", "pick", "到原文选", "到原著里选一段，按 a 带回来", 6),
+    Key("editor", "ctrl+n", "exchange(1)", "下一轮", "多轮：下一轮；在最后一轮就加一轮", 3),
+    Key("editor", "ctrl+p", "exchange(-1)", "上一轮", "多轮：上一轮"),
+    Key("editor", "ctrl+t", "step_kind", "题型", "换题型", 2),
+    Key("editor", "ctrl+l", "step_status", "状态", "换状态", 2),
+    Key("editor", "escape", "close", "返回", "存下并回到列表", 5),
+    Key("editor", "delete,d", "remove_citation", "去引文", "在引文表里：去掉这一条"),
+)
+
+CHECK_PAUSE = 0.25
+
+
+class CitationList(OptionList):
+    """The citations of the sample being edited. Enter opens one in the reader, Delete takes it out."""
+
+    def show(self, passages: Sequence[CitedPassage]) -> None:
+        """Show other citations; the highlight stays where it was."""
+        at = self.highlighted
+        self.clear_options()
+        for passage in passages:
+            style = {"here": "$secondary", "moved": "$secondary", "elsewhere": "$warning"}.get(passage.state, "$error")
+            note = STATE_NOTES.get(passage.state, "")
+            text = passage.text if len(passage.text) <= 60 else passage.text[:59] + "…"
+            self.add_option(Option(Content.assemble((passage.mark, f"bold {style}"), (note, "$warning"), " ", text or "对不上")))
+        self.display = bool(passages)
+        if passages and at is not None:
+            self.highlighted = min(at, len(passages) - 1)
+
+
+class SampleEditor(Vertical):
+    """Edits one sample at a time. Every change goes into the journal at once, the database gets it on saving."""
+
+    BINDINGS = bindings("editor")
+
+    @dataclass
+    class Saved(Message):
+        """The sample was written to the database."""
+
+        sample: Sample
+
+    @dataclass
+    class Closed(Message):
+        """The editor is done; `id` is the sample it had."""
+
+        id: str
+
+    @dataclass
+    class PickRequested(Message):
+        """The reader shall be opened to pick a passage for this sample."""
+
+        chapter: int
+
+    def __init__(self, study: Study, journal: DraftJournal, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._study = study
+        self._journal = journal
+        self._sample: Sample | None = None
+        self._stored: Sample | None = None
+        self._exchanges: list[tuple[str, str]] = [("", "")]
+        self._at = 0
+        self._near = NearIndex()
+        self._checking: Timer | None = None
+        self._told_storage = False
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="editor-heading")
+        with Horizontal(id="editor-columns"):
+            with Vertical(id="editor-talk"):
+                yield Choice("题型", KINDS, "fact", id="kind")
+                question = TextArea(id="question", soft_wrap=True, tab_behavior="focus")
+                question.border_title = "问"
+                yield question
+                answer = TextArea(id="answer", soft_wrap=True, tab_behavior="focus")
+                answer.border_title = "答"
+                yield answer
+                yield Input(placeholder="标签，空格隔开", id="tags", compact=True)
+            with VerticalScroll(id="editor-side", can_focus=False):
+                yield Choice("状态", STATUSES, "draft", id="status")
+                yield Static("", id="refusal")
+                yield Static("", id="citations-title")
+                yield CitationList(id="citations")
+                yield Input(placeholder="^G 27.12 或一句原文", id="cite", compact=True)
+                yield Static("", id="cite-told")
+                yield Static("", id="findings")
+
+    # What is edited.
+
+    @property
+    def sample_id(self) -> str:
+        """The id of the sample being edited, or an empty string."""
+        return self._sample.id if self._sample is not None else ""
+
+    @property
+    def changed(self) -> bool:
+        """True when there is something that the database does not have yet."""
+        sample = self._sample
+        if sample is None:
+            return False
+        if self._stored is None:
+            return not _is_blank(self._composed())
+        return self._composed() != replace(self._stored, changed=sample.changed)
+
+    def open(self, sample: Sample, *, stored: bool) -> None:
+        """Edit a sample; `stored` tells whether the database has it (then what is there is compared with)."""
+        self._stored = self._study.samples.get(sample.id) if stored else None
+        self._sample = sample
+        self._exchanges = list(sample.exchanges) or [("", "")]
+        self._at = 0
+        self._near = NearIndex((row.id, row.question) for row in self._study.samples.rows())
+        self.query_one("#kind", Choice).value = sample.kind
+        self.query_one("#status", Choice).value = sample.status
+        self.query_one("#tags", Input).value = " ".join(sample.tags)
+        self.query_one("#cite", Input).value = ""
+        self._show_exchange()
+        self._show_side()
+        self._check()
+        if not _is_blank(sample) and not stored:
+            self._write_draft(sample)
+        self.query_one("#question" if not sample.question else "#answer", TextArea).focus()
+
+    def add_citations(self, citations: Sequence[Citation]) -> None:
+        """Add citations (those it has already are left out)."""
+        if self._sample is not None:
+            fresh = tuple(citation for citation in citations if citation not in self._sample.citations)
+            self._change(citations=self._sample.citations + fresh)
+
+    def refuse(self, reason: str) -> None:
+        """Mark the sample as a refusal for this reason; an answer that does not refuse gives way to the usual words."""
+        answer = self.query_one("#answer", TextArea)
+        if REFUSAL_PHRASE not in answer.text:
+            # As an edit, so that the editor's own undo brings the old answer back.
+            answer.replace(f"{REFUSAL_PHRASE}。", (0, 0), answer.document.end)
+            answer.move_cursor(answer.document.end)
+        kind = "multi" if len(self._exchanges) > 1 else "refusal"
+        self.query_one("#kind", Choice).value = kind
+        self._change(refusal=True, reason=reason, kind=kind)
+
+    def save(self) -> bool:
+        """Write the sample; False when there was nothing to write or it could not be written (the draft stays then)."""
+        sample = self._composed()
+        if self._sample is None or _is_blank(sample):
+            return False
+        try:
+            kept = [pair for pair in sample.exchanges if any(text.strip() for text in pair)] or [("", "")]
+            sample = reanchor(sample.with_exchanges(kept), self._study.library, self._study.samples)
+            stored = self._study.samples.save(sample)
+            remember(stored, self._study.library, self._study.samples)
+            self._journal.clear(stored.id)
+        except (SampleError, StorageError) as error:
+            self.notify(error.render(), title="没有存成", severity="error", timeout=12)
+            return False
+        self._stored = self._sample = stored
+        self._heading()
+        self._show_side()
+        self.post_message(self.Saved(stored))
+        return True
+
+    def close(self) -> None:
+        """Save what there is to save, then say that the editor is done. A sample without a word in it leaves no trace."""
+        if self._sample is None:
+            return
+        id = self._sample.id
+        if self.changed:
+            if not self.save():
+                return
+        else:
+            self._journal.clear(id)
+        self._sample = self._stored = None
+        self.post_message(self.Closed(id))
+
+    # The working state.
+
+    def _composed(self) -> Sample:
+        assert self._sample is not None
+        return self._sample.with_exchanges(self._exchanges)
+
+    def _change(self, **fields: Any) -> None:
+        assert self._sample is not None
+        before = self._composed()
+        self._sample = replace(self._sample, **fields)
+        after = self._composed()
+        if after != before:
+            self._settle(after, side=True)
+
+    def _settle(self, sample: Sample, *, side: bool = False) -> None:
+        """After every change: the journal at once, the checks after a pause."""
+        self._sample = sample
+        self._write_draft(sample)
+        self._heading()
+        if side:
+            self._show_side()
+        if self._checking is not None:
+            self._checking.stop()
+        self._checking = self.set_timer(CHECK_PAUSE, self._check)
+
+    def _write_draft(self, sample: Sample) -> None:
+        try:
+            self._journal.write(sample.id, sample.as_record())
+            self._told_storage = False
+        except StorageError as error:
+            if not self._told_storage:
+                self._told_storage = True
+                self.notify(f"草稿没能写到磁盘，请先按 Ctrl+S 存。\n{error.render()}", severity="error", timeout=12)
+
+    # What is shown.
+
+    def _show_exchange(self) -> None:
+        question, answer = self._exchanges[self._at]
+        self.query_one("#question", TextArea).load_text(question)
+        self.query_one("#answer", TextArea).load_text(answer)
+        self.query_one("#answer", TextArea).move_cursor(self.query_one("#answer", TextArea).document.end)
+        self._heading()
+
+    def _heading(self) -> None:
+        sample = self._sample
+        if sample is None:
+            return
+        where = f"　第 {self._at + 1}/{len(self._exchanges)} 轮" if len(self._exchanges) > 1 else ""
+        state = (
+            ("未存，草稿已记下", "$accent")
+            if self.changed
+            else ("已存", "$success")
+            if self._stored
+            else ("新的", "$foreground 60%")
+        )
+        title = "新样本" if self._stored is None else sample.id
+        self.query_one("#editor-heading", Static).update(Content.assemble((f" {title}", "bold $primary"), where, "　", state))
+
+    def _cited(self, typed: str) -> Citation:
+        """What was typed into the citation line, looked for near the citations that are there."""
+        near = self._sample.citations[-1].chapter if self._sample is not None and self._sample.citations else 0
+        return cite_typed(self._study.library.current(), typed, chapter=near)
+
+    def _passages(self) -> list[CitedPassage]:
+        assert self._sample is not None
+        return [look_up(citation, self._study.library, self._study.samples) for citation in self._sample.citations]
+
+    def _show_side(self) -> None:
+        sample = self._sample
+        if sample is None:
+            return
+        passages = self._passages()
+        self.query_one("#citations-title", Static).update(
+            Content.styled(f"引文 {len(passages)}" if passages else "还没有引文", "$foreground 60%")
+        )
+        self.query_one(CitationList).show(passages)
+        line = self.query_one("#refusal", Static)
+        if sample.refusal:
+            reason = Content(sample.reason) if sample.reason else Content.styled("还没有写理由，按 ^R", "$error")
+            line.update(Content.assemble(("拒答 ", "bold $primary"), reason))
+        line.display = sample.refusal
+
+    def _check(self) -> None:
+        if self._sample is None:
+            return
+        findings = check_sample(self._composed(), self._study.library, self._study.samples, self._near)
+        if _is_blank(self._composed()):
+            told = Content.styled("在「问」里写问题，Tab 到「答」；答里引原文用“”。", "$foreground 60%")
+        elif findings:
+            told = findings_content(findings)
+        else:
+            told = Content.styled("检查通过", "$success")
+        self.query_one("#findings", Static).update(told)
+
+    # What happens here.
+
+    @on(TextArea.Changed)
+    def _text_changed(self, event: TextArea.Changed) -> None:
+        event.stop()
+        if self._sample is None:
+            return
+        pair = (self.query_one("#question", TextArea).text, self.query_one("#answer", TextArea).text)
+        # Loading another exchange tells of a change too: it is none.
+        if pair != self._exchanges[self._at]:
+            self._exchanges[self._at] = pair
+            self._settle(self._composed())
+
+    @on(Choice.Chosen)
+    def _choice_made(self, event: Choice.Chosen) -> None:
+        event.stop()
+        if event.choice.id == "status":
+            self._change(status=event.value)
+        elif event.value == "refusal":
+            self._change(kind=event.value, refusal=True)
+        elif self._sample is not None and self._sample.kind == "refusal":
+            self._change(kind=event.value, refusal=False, reason="")
+        else:
+            self._change(kind=event.value)
+
+    @on(Input.Changed, "#tags")
+    def _tags_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._sample is not None:
+            self._change(tags=tuple(dict.fromkeys(word.lstrip("#＃") for word in event.value.split() if word.strip("#＃"))))
+
+    @on(Input.Changed, "#cite")
+    def _cite_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        told = self.query_one("#cite-told", Static)
+        try:
+            edition = self._study.library.current()
+            citation = self._cited(event.value) if event.value.strip() else None
+        except CorpusError as error:
+            told.update(Content.styled(error.what, "$warning"))
+            return
+        if citation is None:
+            told.update("")
+            return
+        text = edition.resolve(citation)
+        shown = text if len(text) <= 50 else text[:49] + "…"
+        told.update(
+            Content.assemble((edition.mark(citation.chapter, citation.start), "$secondary"), " ", (shown, "$foreground 60%"))
+        )
+
+    @on(Input.Submitted, "#cite")
+    def _cite_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            self.query_one("#answer", TextArea).focus()
+            return
+        try:
+            self.add_citations([self._cited(event.value)])
+        except CorpusError as error:
+            self.query_one("#cite-told", Static).update(Content.styled(error.render(), "$error"))
+            return
+        event.input.value = ""
+
+    @on(Input.Submitted, "#tags")
+    def _tags_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+
+    @on(OptionList.OptionSelected, "#citations")
+    def _citation_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        passage = self._passages()[event.option_index]
+        if passage.state == "broken":
+            self.notify("这条引文对不上任何底本，打不开。", severity="warning")
+            return
+        citation = passage.citation
+        self.post_message(PassageRequested(citation.chapter, citation.start, citation.end, citation.edition))
+
+    # Actions.
+
+    def action_save(self) -> None:
+        if self.save():
+            self.notify("已存。", timeout=2)
+
+    def action_close(self) -> None:
+        if self.query_one("#cite", Input).has_focus:
+            self.query_one("#answer", TextArea).focus()
+            return
+        self.close()
+
+    def action_refuse(self) -> None:
+        sample = self._sample
+        if sample is None:
+            return
+        if sample.refusal and sample.reason:
+            kind = "fact" if sample.kind == "refusal" else sample.kind
+            self.query_one("#kind", Choice).value = kind
+            answer = self.query_one("#answer", TextArea)
+            if answer.text.strip() == f"{REFUSAL_PHRASE}。":
+                answer.replace("", (0, 0), answer.document.end)
+            self._change(refusal=False, reason="", kind=kind)
+            return
+        from xiyou_tui.tui.screens.sample_dialogs import ReasonDialog
+
+        def chosen(reason: str | None) -> None:
+            if reason and self._sample is not None:
+                self.refuse(reason)
+
+        self.app.push_screen(ReasonDialog(sample.reason), chosen)
+
+    def action_cite(self) -> None:
+        self.query_one("#cite", Input).focus()
+
+    def action_pick(self) -> None:
+        sample = self._sample
+        if sample is not None:
+            self.post_message(self.PickRequested(sample.citations[-1].chapter if sample.citations else 0))
+
+    def action_exchange(self, step: int) -> None:
+        if self._sample is None:
+            return
+        target = self._at + step
+        if target < 0:
+            return
+        if target == len(self._exchanges):
+            if not any(text.strip() for text in self._exchanges[-1]):
+                return
+            self._exchanges.append(("", ""))
+        elif step < 0 and not any(text.strip() for text in self._exchanges[-1]) and self._at == len(self._exchanges) - 1:
+            self._exchanges.pop()
+        self._at = target
+        self._show_exchange()
+        self._check()
+        self.query_one("#question", TextArea).focus()
+
+    def action_step_kind(self) -> None:
+        self.query_one("#kind", Choice).step(1)
+
+    def action_step_status(self) -> None:
+        self.query_one("#status", Choice).step(1)
+
+    def action_remove_citation(self) -> None:
+        listed = self.query_one(CitationList)
+        at = listed.highlighted
+        if self._sample is None or not listed.has_focus or at is None:
+            return
+        citations = self._sample.citations
+        self._change(citations=citations[:at] + citations[at + 1 :])
+        if not self._sample.citations:
+            self.query_one("#cite", Input).focus()
+
+
+def _is_blank(sample: Sample) -> bool:
+    """True for a sample that holds nothing a person gave: no word, no citation."""
+    return not sample.citations and not any(text.strip() for pair in sample.exchanges for text in pair)
