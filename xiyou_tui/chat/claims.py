@@ -16,29 +16,59 @@ from xiyou_tui.corpus.events import load_events
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import BEINGS, Lexicon, Mention, load_lexicon
 
-# Deeds that a patient suffers from one agent, each with the words that say it (folded). Longest words are tried first.
-DEEDS: dict[str, tuple[str, ...]] = {
-    "kill": tuple("打死 打杀 杀死 杀了 杀掉 砍死 砍杀 筑死 害死 毒死 踢死 咬死 斩了 斩首 砍头 砍了 烧死 淹死 勒死 处死 弄死 剿灭 灭了 剁 刺死 一剑杀".split()),
-    "eat": tuple("吃掉 吃了 吞了 吞下 咬吃 吃进".split()),
-    "subdue": tuple("收服 收伏 收走 收去 收为 收了 收来 降伏 降服 擒住 擒拿 捉拿 捉住 捉走 拿住 带走 带回 领走 牵走 牵回 打败 战胜".split()),
-    "seize": tuple("抓走 抓住 掳走 摄走 抢走 劫走 摄去 抢去 拐走 背走 掳去 卷走".split()),
-    "marry": tuple("娶了 娶 嫁给 嫁 成亲 成婚 拜堂 结婚 招赘 入赘".split()),
-    "teach": tuple("拜师 拜为师 为师 教会 传授 教给 学艺".split()),
-    "release": tuple("放出来 放了 救出 救了 救走 解救 揭帖".split()),
-    "crush": tuple("压在 压住 压了 镇压".split()),
-    "spare": tuple("饶了 饶过 放过".split()),
+# Deeds: the words that claim one (longest first), and after "|" further words under which the events may tell of it.
+_DEEDS = {
+    "kill": "打死 打杀 杀死 杀了 杀掉 杀 砍死 砍杀 筑死 害死 毒死 踢死 咬死 斩了 斩首 砍头 砍了 斩 烧死 淹死 勒死 处死 弄死 刺死 灭掉 | 死 剿 灭 剁 丧命 砸 捣 筑",
+    "eat": "吃掉 吃了 偷吃 吞了 吞下 吞吃 吃进 吃下 喝了 喝下 喝 吃 | 咬 吞 服 尝",
+    "subdue": "收服 收伏 收走 收去 收为 收了 收来 降伏 降服 擒住 擒拿 捉拿 捉住 拿住 带走 带回 领走 牵走 牵回 打败 战胜 打赢 | 收 降 擒 捉 拿 带 牵 败 套 骑 现 认 叫 罩",
+    "seize": "抓走 抓住 掳走 摄走 抢走 劫走 摄去 抢去 拐走 背走 掳去 卷走 抓去 捉走 | 摄 抓 掳 抢 捉 拿 拖 卷 擒 劫 攫 绑",
+    "marry": "娶了 娶 嫁给 嫁 成亲 成婚 拜堂 结婚 招赘 入赘 | 婚 亲事 招赘 招亲 夫妻 配 丈夫 妻 洞房 女婿 媳",
+    "teach": "拜师 为师 教会 传授 教给 学艺 | 教 传 师父 徒 收",
+    "release": "放出来 放出 放了 救出 救了 救走 解救 揭帖 揭去 救活 救 | 放 解 脱 揭",
+    "crush": "压在 压住 压了 镇压 压 | 镇",
+    "spare": "饶了 饶过 放过 饶 | 免 赦",
+    "steal": "偷走 偷了 盗走 盗取 偷 盗 | 拿 摄 抢 骗",
+    "give": "送给 赐给 赠给 献给 借给 交给 传给 送 献 | 赐 赠 与 给 借 付 传 讨 授",
+    "harass": "调戏 戏弄 侮辱 | 戏",
+    "fell": "推倒 砍倒 砍了 毁了 烧了 烧掉 | 倒 毁 烧 砍 拆",
+    "turn": "变成 变作 变为 | 变 化",
+    "abandon": "抛弃 休了 遗弃 | 弃 休",
+    "bear": "生了 生下 生 | 产",
+    "banish": "赶走 逐走 驱逐 | 赶 逐 贬",
+    "bind": "绑了 捆住 绑住 吊起 | 捆 绑 吊 锁",
 }
-# What someone is to someone: B 是 A 的 X.
+DEEDS = {name: tuple(words.partition(" | ")[0].split()) for name, words in _DEEDS.items()}
+TELLING = {name: tuple(dict.fromkeys(words.replace("|", " ").split())) for name, words in _DEEDS.items()}
+# What someone is to someone: B 是 A 的 X, A 的 X B.
 TIES: dict[str, tuple[str, ...]] = {
-    "mount": tuple("坐骑 座骑 宠物 养的 看门".split()),
-    "servant": tuple("童子 童儿 侍从 仆人 手下".split()),
-    "child": tuple("儿子 女儿 亲生女儿 亲生儿子 太子".split()),
-    "parent": tuple("父亲 母亲 爹 妈妈 爸爸 娘".split()),
-    "disciple": tuple("徒弟 弟子".split()),
-    "master": tuple("师父 师傅".split()),
-    "spouse": tuple("妻子 丈夫 老婆".split()),
+    "mount": ("坐骑", "座骑", "宠物", "养的", "脚力"),
+    "servant": ("童子", "童儿", "侍从", "仆人", "手下"),
+    "child": ("亲生女儿", "亲生儿子", "儿子", "女儿"),
+    "parent": ("父亲", "母亲", "爹", "妈妈", "爸爸"),
+    "disciple": ("徒弟", "弟子"),
+    "master": ("师父", "师傅"),
+    "spouse": ("妻子", "丈夫", "老婆"),
+    "sibling": ("哥哥", "弟弟", "妹妹", "姐姐"),
 }
+# The same tie seen from the other side.
+_OTHER_SIDE = {
+    "child": "parent",
+    "parent": "child",
+    "disciple": "master",
+    "master": "disciple",
+    "spouse": "spouse",
+    "sibling": "sibling",
+}
+_TIE_TELLING = {
+    "mount": ("坐骑", "骑", "养", "主人", "跨", "收回"), "servant": ("童", "侍", "仆", "手下", "守", "看"),
+    "child": ("儿", "子", "女", "太子", "公主", "生"), "parent": ("父", "母", "爹", "娘", "生"), "disciple": ("徒", "弟子", "教", "收"),
+    "master": ("师", "教", "徒"), "spouse": ("妻", "夫", "娶", "嫁", "招", "成亲"), "sibling": ("兄", "弟", "哥", "姐", "妹"),
+}  # fmt: skip
+# What is wished, feared or denied is not claimed.
+_UNREAL = re.compile("想|打算|企图|准备|要不|没有|没|不|别|差点|险些|假装|谎称|说要|会不会|有没有|是否|能否|怎么不|为什么不")
 _CLAUSE = re.compile(r"[，。！？；：、,!?;:\s]")
+# 打死玉面公主的时候: the 的 belongs to the moment.
+_MOMENT = re.compile("时候|时|那|话|事|原因|吗|是|$")
 _GAP = 8
 
 Outcome = Literal["supported", "contradicted", "unknown"]
@@ -76,7 +106,7 @@ def read_claims(sentence: str, lexicon: Lexicon) -> tuple[Claim, ...]:
 
 
 def _clauses(folded: str, lexicon: Lexicon) -> Iterable[tuple[str, list[Mention]]]:
-    beings = [mention for mention in lexicon.mentions(folded) if mention.entry.kind in BEINGS]
+    beings = [mention for mention in lexicon.mentions(folded) if mention.entry.kind in _ACTING or mention.entry.kind in BEINGS]
     start, last = 0, None
     for end in [*(match.start() for match in _CLAUSE.finditer(folded)), len(folded)]:
         inside = [Mention(m.entry, m.start - start, m.end - start) for m in beings if start <= m.start and m.end <= end]
@@ -94,37 +124,55 @@ def _clauses(folded: str, lexicon: Lexicon) -> Iterable[tuple[str, list[Mention]
 def _deeds(clause: str, mentions: list[Mention]) -> list[Claim]:
     found: list[Claim] = []
     taken: set[int] = set()
-    for deed, words in DEEDS.items():
-        for word in sorted(words, key=len, reverse=True):
-            at = clause.find(word)
-            if at < 0 or taken.intersection(range(at, at + len(word))) or any(m.start <= at < m.end for m in mentions):
-                continue
-            taken.update(range(at, at + len(word)))
-            pair = _pair(clause, mentions, at, at + len(word))
-            if pair is not None:
-                found.append(Claim(pair[0].entry.id, deed, pair[1].entry.id, word))
+    for word, deed in _WORDS:
+        at = clause.find(word)
+        span = range(at, at + len(word))
+        if at < 0 or taken.intersection(span) or any(m.start < at + len(word) and at < m.end for m in mentions):
+            continue
+        taken.update(span)
+        pair = _pair(clause, mentions, at, at + len(word))
+        if pair is None or pair[0].entry is pair[1].entry or pair[0].entry.kind not in BEINGS:
+            continue
+        if _UNREAL.search(clause[pair[0].end : at]) or _UNREAL.search(clause[max(0, pair[0].start - 2) : pair[0].start]):
+            continue
+        found.append(Claim(pair[0].entry.id, deed, pair[1].entry.id, word))
     return found
 
 
 def _pair(clause: str, mentions: list[Mention], start: int, end: int) -> tuple[Mention, Mention] | None:
-    """(agent, patient) of a verb at [start, end): before and after it, or both before it around 把 or 被."""
+    """(agent, patient) of a verb at [start, end): before and after it, or both before it around 把, 被 or 跟."""
+    passive = clause.rfind("被", 0, start)
+    if passive >= 0 and start - passive <= 2 * _GAP:
+        sufferers = [mention for mention in mentions if mention.end <= passive]
+        doers = [mention for mention in mentions if passive < mention.start <= passive + 2 and mention.entry.kind in BEINGS]
+        return (doers[0], sufferers[-1]) if sufferers and doers and not _owns(clause, sufferers[-1]) else None
     before = [mention for mention in mentions if mention.end <= start]
-    after = [mention for mention in mentions if mention.start >= end and mention.start - end <= _GAP]
+    after = [
+        mention for mention in mentions if mention.start >= end and mention.start - end <= _GAP and not _owns(clause, mention)
+    ]
     if len(before) >= 2:
         first, second = before[-2], before[-1]
         between = clause[first.end : second.start]
-        near = start - second.end <= _GAP
-        if near and re.search("[把将]", between):
-            return first, second
-        if near and re.search("被|叫|让|给", between):
-            return second, first
+        near = start - second.end <= _GAP + 4 and len(between) <= _GAP and not _owns(clause, second)
+        if near and re.search("[把将跟和与同拜]", between):
+            return (second, first) if "拜" in between else (first, second)
     if before and after:
-        agent = before[-1]
-        between = clause[agent.end : start]
-        if "被" in between:
-            return None
-        return (agent, after[0]) if len(between) <= 2 * _GAP else None
+        # The nearest being before the verb that owns nothing and stands in no aside (在五行山下).
+        for agent in reversed(before):
+            between = clause[agent.end : start]
+            if (
+                _owns(clause, agent)
+                or agent.entry.kind not in BEINGS
+                or clause[max(0, agent.start - 1) : agent.start] in ("在", "给", "对")
+            ):
+                continue
+            return (agent, after[0]) if len(between) <= 2 * _GAP else None
     return None
+
+
+def _owns(clause: str, mention: Mention) -> bool:
+    """Whether a name only says whose something is (唐僧的马)."""
+    return clause[mention.end : mention.end + 1] == "的" and not _MOMENT.match(clause, mention.end + 1)
 
 
 def _ties(clause: str, mentions: list[Mention]) -> list[Claim]:
@@ -134,45 +182,103 @@ def _ties(clause: str, mentions: list[Mention]) -> list[Claim]:
             at = clause.find(word)
             if at < 0:
                 continue
-            owners = [mention for mention in mentions if mention.end <= at and at - mention.end <= 6]
-            subjects = [mention for mention in mentions if mention.end < at and mention not in owners[-1:]]
-            if owners and subjects and re.search("是|为|当|做", clause[subjects[-1].end : owners[-1].start]):
-                found.append(Claim(owners[-1].entry.id, tie, subjects[-1].entry.id, word))
+            owners = [
+                mention
+                for mention in mentions
+                if mention.end <= at and at - mention.end <= 6 and (_owns(clause, mention) or word == "养的")
+            ]
+            if not owners:
+                continue
+            owner = owners[-1]
+            subjects = [mention for mention in mentions if mention.end <= owner.start]
+            if (
+                subjects
+                and re.search("是|为|当|做", clause[subjects[-1].end : owner.start])
+                and "哪" not in clause[subjects[-1].end : at]
+            ):
+                found.append(Claim(owner.entry.id, tie, subjects[-1].entry.id, word))
+                break
+            named = next((mention for mention in mentions if mention.start == at + len(word)), None)
+            if named is not None and named.entry is not owner.entry:
+                found.append(Claim(owner.entry.id, tie, named.entry.id, word))
                 break
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    claim: Claim
+class _Told:
+    """An event as claims are held against it: its folded words, and who is named in it."""
+
+    words: str
     text: str
     event_id: str
+    named: frozenset[str]
+    spans: tuple[tuple[str, int, int], ...]
+    claims: tuple[Claim, ...]
+
+    def tells(self, claim: Claim) -> bool:
+        """Whether both are named here and a word of the deed stands, not denied, close to the one who suffers it."""
+        if claim.agent not in self.named or claim.patient not in self.named:
+            return False
+        spans = [(start, end) for name, start, end in self.spans if name == claim.patient] or [(0, len(self.words))]
+        for word in _TIE_TELLING.get(claim.deed) or TELLING[claim.deed]:
+            for start, end in spans:
+                first = max(0, start - _NEAR)
+                at = self.words.find(word, first, end + _NEAR)
+                if at >= 0 and not _DENIED.search(self.words[max(0, at - 5) : at]):
+                    return True
+        return False
 
 
 @cache
-def known_claims() -> dict[tuple[str, str], tuple[_Known, ...]]:
-    """What the event index and the lexicon's glosses say: {(deed, patient): claims}. Built once, in some tenths of a second."""
+def _told() -> dict[str, tuple[_Told, ...]]:
+    """The events by the ids of whoever is named in them. Built once, in some tenths of a second."""
     lexicon = load_lexicon()
-    known: dict[tuple[str, str], list[_Known]] = {}
+    by_name: dict[str, list[_Told]] = {}
     for event in load_events():
-        for sentence in (event.text, *event.also):
-            for claim in read_claims(sentence, lexicon):
-                known.setdefault((claim.deed, claim.patient), []).append(_Known(claim, event.text, event.id))
-    return {key: tuple(items) for key, items in known.items()}
+        words = fold_loosely("\n".join((event.text, *event.also)))
+        spans = tuple((mention.entry.id, mention.start, mention.end) for mention in lexicon.mentions(words))
+        named = {name for name, _, _ in spans}
+        named |= {entry.id for person in event.people if (entry := lexicon.named(person)) is not None}
+        told = _Told(words, event.text, event.id, frozenset(named), spans, read_claims(words, lexicon))
+        for name in named:
+            by_name.setdefault(name, []).append(told)
+    return {name: tuple(items) for name, items in by_name.items()}
 
 
 def judge(claim: Claim, lexicon: Lexicon) -> Judgement:
-    """Whether the events support a claim, say that another did it, or are silent."""
-    items = known_claims().get((claim.deed, claim.patient), ())
-    same = next((item for item in items if item.claim.agent == claim.agent), None)
-    if same is not None:
-        return Judgement(claim, "supported", (), same.text, same.event_id)
-    if items:
-        names = tuple(dict.fromkeys(entry.name for item in items if (entry := lexicon.get(item.claim.agent)) is not None))
-        return Judgement(claim, "contradicted", names, items[0].text, items[0].event_id)
-    turned = known_claims().get((claim.deed, claim.agent), ())
-    back = next((item for item in turned if item.claim.agent == claim.patient), None)
-    if back is not None:
-        entry = lexicon.get(claim.patient)
-        return Judgement(claim, "contradicted", (entry.name,) if entry else (), back.text, back.event_id)
+    """Whether the events support a claim, say that another did it (or that it was the other way round), or are silent."""
+    deed = claim.deed
+    told = _told().get(claim.patient, ())
+    alike = {deed, _OTHER_SIDE.get(deed, deed)}
+    read = [(known, item) for item in told for known in item.claims if known.deed in alike]
+    for known, item in read:
+        straight = known.deed == deed and (known.agent, known.patient) == (claim.agent, claim.patient)
+        turned = known.deed == _OTHER_SIDE.get(deed) and (known.agent, known.patient) == (claim.patient, claim.agent)
+        if straight or turned:
+            return Judgement(claim, "supported", (), item.text, item.event_id)
+    if deed not in TIES:
+        for known, item in read:
+            if known.deed == deed and (known.agent, known.patient) == (claim.patient, claim.agent):
+                return Judgement(claim, "contradicted", (_name(lexicon, claim.patient),), item.text, item.event_id)
+    for known, item in read:
+        if known.deed == deed and known.patient == claim.patient and deed in _SINGLE:
+            return Judgement(claim, "contradicted", (_name(lexicon, known.agent),), item.text, item.event_id)
+    for item in told:
+        if item.tells(claim):
+            return Judgement(claim, "supported", (), item.text, item.event_id)
     return Judgement(claim, "unknown")
+
+
+def _name(lexicon: Lexicon, identifier: str) -> str:
+    entry = lexicon.get(identifier)
+    return entry.name if entry is not None else identifier
+
+
+_NEAR = 10
+_DENIED = re.compile("没|不|未|想|要|逼|劝|假|怕|险|几乎|谎|骗|说|叫")
+# A patient suffers these once, from one agent.
+_SINGLE = frozenset({"kill", "mount", "parent"})
+# Besides beings, what deeds may be done to.
+_ACTING = frozenset({"treasure", "weapon"})
+_WORDS = sorted(((word, deed) for deed, words in DEEDS.items() for word in words), key=lambda item: -len(item[0]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
+from xiyou_tui.chat.claims import Judgement, judge, read_claims
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.scope import find_foreign
 
@@ -30,6 +31,7 @@ class Decision:
     reason: str
     strength: float
     searched: tuple[str, ...] = ()
+    premise: Judgement | None = None
 
     @property
     def answerable(self) -> bool:
@@ -68,6 +70,9 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
     if foreign is not None and (foreign.certain or power < LEAST_WITH_WEAK):
         reason = f"问题问到「{foreign.word}」，属于{foreign.label}，不在《西游记》原著之内。"
         return Decision("out_of_scope", reason, power, searched)
+    premise = false_premise(analysis, retriever)
+    if premise is not None:
+        return Decision("false_premise", _premise_reason(premise, retriever), power, searched, premise)
     if not evidence.candidates:
         return Decision("unsupported", "问题里没有可以在原著中查找的词语。", 0.0, searched)
     if power < LEAST:
@@ -76,6 +81,26 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
         lacking = f"没有一段同时写到问题里的这些内容：{lacking}。" if lacking else "没有一段能支持回答。"
         return Decision("unsupported", lacking, power, searched)
     return Decision("supported", "", power, searched)
+
+
+def false_premise(analysis: Analysis, retriever: Retriever) -> Judgement | None:
+    """The first claim of the question that the events contradict or know nothing of; None when all it claims is told."""
+    for claim in read_claims(analysis.resolved, retriever.lexicon):
+        judged = judge(claim, retriever.lexicon)
+        if judged.outcome != "supported":
+            return judged
+    return None
+
+
+def _premise_reason(judged: Judgement, retriever: Retriever) -> str:
+    names = [
+        entry.name if entry is not None else ""
+        for entry in map(retriever.lexicon.get, (judged.claim.agent, judged.claim.patient))
+    ]
+    asked = f"问题说到{names[0]}、{names[1]}和「{judged.claim.words}」"
+    if judged.outcome == "contradicted":
+        return f"{asked}，原著写的不是这样（写的是{'、'.join(judged.others)}）。"
+    return f"{asked}，原著没有写过这件事。"
 
 
 def searched_names(evidence: Evidence) -> tuple[str, ...]:
