@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xiyou_tui.corpus.importer.assemble import build_chapter, number_sections
 from xiyou_tui.corpus.importer.book import is_this_novel
+from xiyou_tui.corpus.importer.clean import break_endless_lines
 from xiyou_tui.corpus.importer.formats import read_parts
 from xiyou_tui.corpus.importer.layout import wrap_width
 from xiyou_tui.corpus.importer.notices import strip_notices
@@ -33,7 +34,7 @@ def import_text(path: Path, *, title: str = "", other_book: bool = False) -> Imp
     parts, encoding = read_parts(path, findings)
     lines: list[str] = []
     for part in parts:
-        lines += part.text.split("\n")
+        lines += break_endless_lines(part.text).split("\n")
     lines = strip_notices(lines, findings)
     sections = split_sections(lines, findings)
     novel = is_this_novel(sections)

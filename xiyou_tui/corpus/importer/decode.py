@@ -99,7 +99,15 @@ def _choose(data: bytes) -> str | None:
     samples = [data[:_SAMPLE], data[start : start + _SAMPLE]]
     ranked = sorted(((sum(score(s.decode(encoding, "replace")) for s in samples), encoding) for encoding in _CANDIDATES), reverse=True)
     best, encoding = ranked[0]
-    return encoding if best / len(samples) >= _LEAST else None
+    return encoding if best / len(samples) >= _LEAST else _choose_by_lines(data)
+
+
+def _choose_by_lines(data: bytes) -> str | None:
+    """The encoding that reads most lines of a text in which several are mixed; None when none reads a third."""
+    lines = [line for line in data[: 4 * _SAMPLE].split(b"\n") if not line.isascii()]
+    read = {name: sum(1 for line in lines if (text := _reader(name)(line)) is not None and score(text) >= _LEAST) for name in _CANDIDATES[:3]}
+    encoding = max(read, key=lambda name: read[name])
+    return encoding if 3 * read[encoding] > len(lines) else None
 
 
 def _decode_lines(data: bytes, encoding: str) -> Decoded:

@@ -39,7 +39,11 @@ def chapter_marks(tradition: Tradition) -> dict[int, tuple[str, ...]]:
 
 def recognise(text: str, tradition: Tradition) -> int | None:
     """The chapter that a text is, by its marks; None when they don't tell clearly. Takes either script."""
-    simplified = to_simplified(text[:_READ])
+    return recognise_simplified(to_simplified(text[:_READ]), tradition)
+
+
+def recognise_simplified(simplified: str, tradition: Tradition) -> int | None:
+    """As `recognise`, for a text that is in simplified characters already."""
     counts = sorted(((sum(mark in simplified for mark in marks), number) for number, marks in chapter_marks(tradition).items()), reverse=True)
     (best, number), (second, _) = counts[:2]
     return number if best >= _LEAST_MARKS and best >= 2 * second else None

@@ -71,10 +71,10 @@ def contents_runs(headings: list[Heading], lines: list[str], *, shortest: int = 
 
     The last entry of a list has the body of the book after it; it belongs to the list when its number goes on.
     """
-    gaps = [_length_between(lines, a.line + 1, b.line) for a, b in pairwise(headings)]
+    near = [_is_list_gap(lines, a.line + 1, b.line) for a, b in pairwise(headings)]
     runs, start = [], 0
     for index in range(len(headings)):
-        if index < len(gaps) and gaps[index] < 60 and not headings[index + 1].watermark:
+        if index < len(near) and near[index] and not headings[index + 1].watermark:
             continue
         stop = index + 1
         run = headings[start:stop]
@@ -87,10 +87,12 @@ def contents_runs(headings: list[Heading], lines: list[str], *, shortest: int = 
     return runs
 
 
-def _length_between(lines: list[str], start: int, stop: int) -> int:
+def _is_list_gap(lines: list[str], start: int, stop: int) -> bool:
+    """Whether so little stands between two headings, and no sentence, that both are entries of a list."""
     total = 0
-    for index in range(start, stop):
-        total += len(lines[index].strip())
-        if total > 400:
-            break
-    return total
+    for line in lines[start:stop]:
+        text = line.strip()
+        total += len(text)
+        if total >= 60 or (text and _SENTENCE.search(text)):
+            return False
+    return True

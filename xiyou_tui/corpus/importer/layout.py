@@ -21,14 +21,18 @@ _MADE_LENGTH = 320
 
 def wrap_width(lines: list[str]) -> int:
     """The width at which a text was hard-wrapped, in characters; 0 when its lines are paragraphs."""
-    lengths = Counter(len(line.strip()) for line in lines if line.strip())
+    stripped = [line.strip() for line in lines if line.strip()]
+    lengths = Counter(map(len, stripped))
+    # Lines that stop in the middle of a clause: paragraphs and verse hardly ever do, wrapped lines mostly.
+    broken = Counter(len(line) for line in stripped if "\u3400" <= line[-1] <= "\u9fff")
     total = sum(lengths.values())
     if total < 60:
         return 0
     for width in range(20, 90):
         around = sum(lengths[width + shift] for shift in (-2, -1, 0))
         beyond = sum(count for length, count in lengths.items() if length > width + 4)
-        if around > 0.45 * total and beyond < 0.03 * total and lengths[width] >= max(lengths[width - 1], lengths[width + 1]):
+        torn = sum(broken[width + shift] for shift in (-2, -1, 0))
+        if around > 0.2 * total and torn > 0.35 * around and beyond < 0.03 * total and lengths[width] >= max(lengths[width - 1], lengths[width + 1]):
             return width
     return 0
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from xiyou_tui.corpus.importer.expected import count_letters, recognise
+from xiyou_tui.corpus.importer.expected import STORY_OF_CHEN, count_letters, recognise, recognise_simplified
 from xiyou_tui.corpus.importer.headings import Heading, contents_runs, find_headings
 from xiyou_tui.corpus.importer.layout import CLOSING
 from xiyou_tui.corpus.importer.notices import PAGE_BREAK
 from xiyou_tui.corpus.importer.records import Findings, Section
 from xiyou_tui.corpus.importer.tradition import Tradition, find_tradition, match_title
+from xiyou_tui.corpus.script import to_simplified
 
 FRONT = "正文之前"
 CONTENTS = "目录"
 UNPLACED = "未归入章回"
 # Chinese characters below which a stretch of text is no chapter of its own.
 _SMALL = 1500
+# From here on it is said when a stretch is left out.
+_WORTH_SAYING = 40
 # A gap of so many blank lines may part chapters where nothing else does.
 _GAP = 5
 
@@ -31,7 +34,8 @@ def split_sections(lines: list[str], findings: Findings) -> list[Section]:
     for index in listed:
         body[headings[index].line] = ""
     closings = sum(1 for line in body if ends_chapter(line))
-    if closings >= 3 and 3 * len(real) < closings:
+    titled = sum(1 for heading in real if heading.title)
+    if closings >= 3 and titled < 3 and 3 * len(real) < closings:
         contents = [headings[index] for index in sorted(listed)]
         return _by_closings(body, real, contents, findings)
     if not real:
@@ -47,9 +51,9 @@ def ends_chapter(line: str) -> bool:
 def _by_headings(lines: list[str], headings: list[Heading], findings: Findings) -> list[Section]:
     sections: list[Section] = []
     bounds = [heading.line for heading in headings] + [len(lines)]
-    findings.leave_out(FRONT, _joined(lines[: bounds[0]]))
     numbers = {heading.number for heading in headings if heading.number}
     tradition = find_tradition({heading.number: heading.title for heading in headings if heading.number}) or "shidetang"
+    sections += _front(lines[: bounds[0]], numbers, tradition, findings)
     for heading, start, stop in zip(headings, bounds, bounds[1:], strict=False):
         if heading.before and sections:
             sections[-1].lines.append(heading.before)
@@ -57,6 +61,20 @@ def _by_headings(lines: list[str], headings: list[Heading], findings: Findings) 
             findings.leave_out(FRONT, heading.before)
         sections += _after_closings(Section(heading.number, heading.kind, heading.title, lines[start + 1 : stop]), numbers, tradition, findings)
     return sections
+
+
+def _front(lines: list[str], numbers: set[int], tradition: Tradition, findings: Findings) -> list[Section]:
+    """What stands before the first heading: left out, unless it is long enough to be a chapter or a preface."""
+    text = "".join(lines)
+    if count_letters(text) < _SMALL or not _is_story(lines):
+        findings.leave_out(FRONT, _joined(lines))
+        return []
+    number = recognise(text, tradition)
+    if number is None or number in numbers:
+        findings.warn("unplaced-text", f"第一个回目之前有一段文字，收作附录：{text.strip()[:20]}……")
+        return [Section(None, "appendix", FRONT, lines)]
+    findings.warn("heading-missing", "第一个回目之前有一段正文，没有回目；按内容放在这里。", number)
+    return [Section(number, "chapter", "", lines)]
 
 
 def _after_closings(section: Section, numbers: set[int], tradition: Tradition, findings: Findings) -> list[Section]:
@@ -85,10 +103,13 @@ def _after_closings(section: Section, numbers: set[int], tradition: Tradition, f
     return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Chunk:
+    """A stretch of lines: whether a closing formula ends it, whether it tells a story, and which chapter its words say it is."""
+
     lines: list[str]
     closed: bool
+    story: bool = False
     number: int | None = None
 
 
@@ -98,18 +119,25 @@ def _by_closings(lines: list[str], stray: list[Heading], contents: list[Heading]
         findings.leave_out(CONTENTS, lines[heading.line].strip())
         lines[heading.line] = PAGE_BREAK
     titles = _titles(contents)
-    tradition = find_tradition(titles) or "zhengdaoshu"
-    chunks = _merge([replace(chunk, number=_recognise(chunk, tradition)) for chunk in _cut(lines)])
-    chunks = _fill_numbers(chunks)
+    chunks = _cut(lines)
+    for chunk in chunks:
+        chunk.story = _is_story(chunk.lines)
+    _recognise(chunks, find_tradition(titles))
+    chunks = _merge(chunks)
+    _fill_numbers(chunks)
     sections = []
     for chunk in chunks:
-        if chunk.number is not None:
+        if chunk.number == STORY_OF_CHEN:
+            sections.append(Section(None, "appendix", "陈光蕊的故事", chunk.lines))
+        elif chunk.number is not None:
             sections.append(Section(chunk.number, "chapter", titles.get(chunk.number, ""), chunk.lines))
         elif count_letters("".join(chunk.lines)) >= _SMALL:
             sections.append(Section(None, "appendix", "未认出的一段", chunk.lines))
             findings.warn("unplaced-text", f"有一段正文认不出是哪一回，收作附录：{_joined(chunk.lines)[:20]}……")
         else:
             findings.leave_out(UNPLACED, _joined(chunk.lines))
+            if chunk.story and count_letters("".join(chunk.lines)) >= _WORTH_SAYING:
+                findings.warn("text-left-out", f"有一小段文字归不进任何一回，没有收入：{_joined(chunk.lines)[:20]}……")
     told = {section.number for section in sections if section.kind == "chapter"}
     if not told:
         return []
@@ -148,9 +176,15 @@ def _cut(lines: list[str]) -> list[_Chunk]:
     return chunks
 
 
-def _recognise(chunk: _Chunk, tradition: Tradition) -> int | None:
-    text = "".join(chunk.lines)
-    return recognise(text, tradition) if count_letters(text) >= _SMALL else None
+def _recognise(chunks: list[_Chunk], tradition: Tradition | None) -> None:
+    """Tell each chunk's chapter; where the tradition is not known, by the one that tells more chunks apart."""
+    texts = ["".join(chunk.lines) for chunk in chunks]
+    long = [index for index, text in enumerate(texts) if count_letters(text) >= _SMALL]
+    simplified = {index: to_simplified(texts[index]) for index in long}
+    candidates: tuple[Tradition, ...] = (tradition,) if tradition else ("shidetang", "zhengdaoshu")
+    found = [{index: recognise_simplified(text, candidate) for index, text in simplified.items()} for candidate in candidates]
+    for index, number in max(found, key=lambda numbers: len(set(numbers.values()) - {None})).items():
+        chunks[index].number = number
 
 
 def _merge(chunks: list[_Chunk]) -> list[_Chunk]:
@@ -160,10 +194,12 @@ def _merge(chunks: list[_Chunk]) -> list[_Chunk]:
         before = merged[-1] if merged else None
         apart = before is None or before.closed or (before.number is not None and chunk.number is not None and before.number != chunk.number)
         # Navigation, lists and licences next to a chapter are no part of it.
-        if before is None or apart or not _is_story(before.lines) or not (chunk.closed or chunk.number or _is_story(chunk.lines)):
+        if before is None or apart or not before.story or not (chunk.closed or chunk.number or chunk.story):
             merged.append(chunk)
             continue
-        merged[-1] = _Chunk([*before.lines, *chunk.lines], chunk.closed, before.number if before.number is not None else chunk.number)
+        before.lines += chunk.lines
+        before.closed = chunk.closed
+        before.number = before.number if before.number is not None else chunk.number
     return merged
 
 
@@ -174,19 +210,17 @@ def _is_story(lines: list[str]) -> bool:
     return letters > 0 and 2 * letters > len(text.replace(" ", "")) and any(mark in text for mark in "，。：！？")
 
 
-def _fill_numbers(chunks: list[_Chunk]) -> list[_Chunk]:
+def _fill_numbers(chunks: list[_Chunk]) -> None:
     """An unrecognised, closed chunk between chapter n and chapter n + 2 is chapter n + 1."""
     taken = {chunk.number for chunk in chunks}
-    filled = list(chunks)
-    for index, chunk in enumerate(filled):
-        if chunk.number is not None or not (chunk.closed or index == len(filled) - 1):
+    for index, chunk in enumerate(chunks):
+        if chunk.number is not None or not (chunk.closed or index == len(chunks) - 1):
             continue
-        before = filled[index - 1].number if index else 0
-        after = filled[index + 1].number if index + 1 < len(filled) else None
+        before = chunks[index - 1].number if index else 0
+        after = chunks[index + 1].number if index + 1 < len(chunks) else None
         if before is not None and before + 1 not in taken and (after == before + 2 or (after is None and chunk.closed)):
-            filled[index] = replace(chunk, number=before + 1)
+            chunk.number = before + 1
             taken.add(before + 1)
-    return filled
 
 
 def _joined(lines: list[str]) -> str:
