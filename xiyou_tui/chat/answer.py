@@ -43,6 +43,11 @@ class Course:
     concordance: Concordance | None = None
     stages: list[Stage] = field(default_factory=list)
 
+    @staticmethod
+    def clock() -> float:
+        """A start for `stage`."""
+        return time.perf_counter()
+
     def stage(self, name: str, lines: Sequence[str], started: float) -> Stage:
         """Note a stage that ran since `started` (perf_counter)."""
         made = Stage(name, tuple(lines), round((time.perf_counter() - started) * 1000, 2))
@@ -110,12 +115,22 @@ def finish(
     *,
     refused: bool = False,
     reason: str = "",
+    stopped: bool = False,
 ) -> Answer:
     """The answer of these parts over these places, its quotes asserted equal to the stored text."""
     notices = (Part("notice", "底本是提要卷：以上是提要，非原文。"),) if course.edition.is_synopsis else ()
     citations = cite_places(course.edition, places)
     answer = Answer(
-        course.question, mode, model, refused, reason, (*parts, *notices), citations, course.edition.id, tuple(course.stages)
+        course.question,
+        mode,
+        model,
+        refused,
+        reason,
+        (*parts, *notices),
+        citations,
+        course.edition.id,
+        tuple(course.stages),
+        stopped,
     )
     return assert_verbatim(answer, course.edition)
 

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xiyou_tui.chat.answer import answer_by_extract
+from xiyou_tui.chat.answer import Course, count_answer, extract_answer, prepare, refusal
 from xiyou_tui.chat.client import EngineClient
-from xiyou_tui.chat.model import AnswerFailed, AnswerFinished, ChatEvent, Exchange, Mode, StageFinished
+from xiyou_tui.chat.markup import StreamText
+from xiyou_tui.chat.model import (
+    Answer,
+    AnswerFailed,
+    AnswerFinished,
+    ChatEvent,
+    EngineStateChanged,
+    Exchange,
+    Mode,
+    StageFinished,
+    TokenArrived,
+)
+from xiyou_tui.chat.prompt import Prompt, Transcript, Turn, build_prompt
+from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest
+from xiyou_tui.chat.render import render_output
 from xiyou_tui.errors import ChatError, XiyouError
 from xiyou_tui.storage.places import Places
 from xiyou_tui.storage.settings import Settings
@@ -20,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Responder:
-    """Answers questions over the current edition with the current settings.
+    """Answers questions over the current edition with the current settings. One at a time; belongs to one event loop.
 
     `edition` and `settings` are called in the event loop; `retriever`, which may take a second, in a thread.
     """
@@ -37,6 +53,7 @@ class Responder:
         self._retriever = retriever
         self._settings = settings
         self._places = places
+        self._transcript = Transcript()
         self.engine = engine or EngineClient()
 
     async def answer(
@@ -48,27 +65,35 @@ class Responder:
         adapter: str | None = None,
         history: Sequence[Exchange] = (),
     ) -> AsyncIterator[ChatEvent]:
-        """Events until AnswerFinished or AnswerFailed, one of which always comes last; never raises a ChatError.
+        """Events until AnswerFinished or AnswerFailed, one of which always comes last; raises none of our errors.
 
         `mode`, `model` and `adapter` default to the settings chat.mode, chat.model and chat.adapter.
         """
-        chosen: Mode = mode or self._settings().text("chat.mode")  # type: ignore[assignment]
         try:
-            edition = self._edition()
+            settings, edition = self._settings(), self._edition()
+            chosen: Mode = mode or settings.text("chat.mode")  # type: ignore[assignment]
+            if not question.strip():
+                raise ChatError("问题是空的。", next_step="写上要问的话。", code="empty-question")
+            retriever = await asyncio.to_thread(self._retriever, edition)
             if chosen == "extract":
-                answer = await asyncio.to_thread(lambda: answer_by_extract(question, self._retriever(edition), history=history))
-                for stage in answer.stages:
+                course = await asyncio.to_thread(prepare, question, retriever, history)
+                for stage in course.stages:
                     yield StageFinished(stage)
-                yield AnswerFinished(answer)
+                yield AnswerFinished(await asyncio.to_thread(extract_answer, course))
                 return
-            raise ChatError("模型对话还没有装好。", kept="问题已保留。", next_step="改用摘引。")
+            path = self._model_path(settings, model)
+            course = await asyncio.to_thread(prepare, question, retriever, history)
+            for stage in course.stages:
+                yield StageFinished(stage)
+            settled = _settled_without_model(course, chosen, Path(path).name)
+            if settled is not None:
+                yield AnswerFinished(settled)
+                return
+            lora = settings.text("chat.adapter") if adapter is None else adapter
+            async for event in self._generate(course, retriever, chosen, path, lora, settings, history):
+                yield event
         except XiyouError as error:
-            failure = (
-                error
-                if isinstance(error, ChatError)
-                else ChatError(error.what, kept="问题已保留。", next_step=error.next_step, code=error.code)
-            )
-            yield AnswerFailed(question, failure)
+            yield AnswerFailed(question, _as_chat_error(error))
 
     async def stop(self) -> None:
         """End the running generation; AnswerFinished with `answer.stopped` follows at once."""
@@ -79,15 +104,137 @@ class Responder:
         await self.engine.release()
 
     async def close(self) -> None:
+        """End the engine."""
         await self.engine.close()
+
+    async def _generate(
+        self,
+        course: Course,
+        retriever: Retriever,
+        mode: Mode,
+        model: str,
+        adapter: str,
+        settings: Settings,
+        history: Sequence[Exchange],
+    ) -> AsyncIterator[ChatEvent]:
+        question = course.analysis.resolved
+        prompt = build_prompt(
+            question,
+            mode=mode,
+            system=settings.text("chat.system_prompt"),
+            edition=course.edition,
+            found=[item.place for item in course.ranked],
+            transcript=self._transcript,
+            history=history,
+            passages=settings.whole("chat.passages"),
+        )
+        request = GenerateRequest(
+            id=uuid.uuid4().hex[:12],
+            model=model,
+            adapter=adapter,
+            messages=prompt.messages,
+            temperature=settings.number("chat.temperature"),
+            top_p=settings.number("chat.top_p"),
+            max_tokens=settings.whole("chat.max_tokens"),
+            quotable=tuple(place.text for place in prompt.shown),
+            constrained=mode == "retrieve",
+        )
+        started, stream, done = Course.clock(), StreamText(), EngineEvent("done")
+        async for event in self.engine.ask(request):
+            if event.kind == "token":
+                text = stream.feed(event.text)
+                if text:
+                    yield TokenArrived(text)
+            elif event.kind == "done":
+                done = event
+            else:
+                yield EngineStateChanged(event.kind, _state_text(event))
+        rest = stream.feed("", last=True)
+        if rest:
+            yield TokenArrived(rest)
+        yield StageFinished(course.stage("生成", _generation_lines(done), started))
+        answer = await asyncio.to_thread(
+            render_output,
+            done.text,
+            course,
+            retriever,
+            mode=mode,
+            model=Path(model).name + (f" + {Path(adapter).name}" if adapter else ""),
+            shown=prompt.shown if mode == "retrieve" else (),
+            stopped=done.data.get("finish") == "stopped",
+        )
+        self._remember(course, prompt, done.text, history)
+        yield StageFinished(answer.stages[-1])
+        yield AnswerFinished(answer, int(done.data.get("tokens", 0)), float(done.data.get("seconds", 0.0)))
+
+    def _remember(self, course: Course, prompt: Prompt, raw: str, history: Sequence[Exchange]) -> None:
+        turn = Turn(course.question, prompt.content, raw)
+        continued = self._transcript.follows(history) and len(prompt.messages) == 2 * len(history) + 2
+        earlier = self._transcript.turns if continued else tuple(Turn(e.question, e.question, e.answer) for e in history)
+        self._transcript = Transcript((*earlier, turn), prompt.shown) if continued or not history else Transcript()
+
+    def _model_path(self, settings: Settings, model: str | None) -> str:
+        chosen = (model if model is not None else settings.text("chat.model")).strip()
+        if not chosen and self._places is not None:
+            from xiyou_tui.models.registry import practice_directory
+
+            practice = practice_directory(self._places)
+            chosen = str(practice) if practice.is_dir() else ""
+        if not chosen:
+            raise ChatError(
+                "还没有选对话模型。",
+                kept="问题已保留。",
+                next_step="改用摘引（不用模型），或在「模型」里选一个、做一个练手模型。",
+                code="no-model",
+            )
+        from xiyou_tui.models.registry import inspect_model
+
+        inspect_model(Path(chosen))
+        return chosen
 
 
 def open_responder(study: Study, *, engine: EngineClient | None = None) -> Responder:
     """The responder of an open workplace: its current edition, its settings, the engine's log in its log directory."""
-    return Responder(
-        study.library.current,
-        study.retriever,
-        lambda: study.settings,
-        engine or EngineClient(log=study.places.log / "engine.log"),
-        study.places,
-    )
+    client = engine or EngineClient(log=study.places.log / "engine.log")
+    return Responder(study.library.current, study.retriever, lambda: study.settings, client, study.places)
+
+
+def _settled_without_model(course: Course, mode: Mode, model: str) -> Answer | None:
+    """Counts, and refusals that need no model's opinion; None when the model is to answer."""
+    if course.concordance is not None and course.concordance.places and course.decision.verdict != "out_of_scope":
+        return count_answer(course, course.concordance, mode, model)
+    if course.decision.verdict in ("out_of_scope", "false_premise") or (mode == "retrieve" and not course.decision.answerable):
+        return refusal(course, mode, model)
+    return None
+
+
+def _as_chat_error(error: XiyouError) -> ChatError:
+    if isinstance(error, ChatError):
+        return error
+    return ChatError(error.what, kept="问题已保留。", next_step=error.next_step, code=error.code)
+
+
+def _state_text(event: EngineEvent) -> str:
+    match event.kind:
+        case "loading":
+            return (
+                f"正在装入模型 {Path(event.text).name}…"
+                if "/" in event.text or "\\" in event.text
+                else event.text or "正在装入模型…"
+            )
+        case "loaded":
+            return f"模型已装入（{event.data.get('seconds', 0)} 秒）"
+        case "prefill":
+            return "正在读问题和依据…"
+    return ""
+
+
+def _generation_lines(done: EngineEvent) -> list[str]:
+    words = {"stop": "写完", "length": "到了最长", "stopped": "被停止", "repetition": "因重复而停止"}
+    data = done.data
+    lines = [f"{words.get(str(data.get('finish')), '结束')}，{data.get('tokens', 0)} 个词元"]
+    if "prompt_tokens" in data:
+        lines.append(f"提示 {data['prompt_tokens']} 个词元，其中 {data.get('reused', 0)} 个用了缓存")
+        lines.append(f"第一个词元 {data.get('first_token_seconds', 0)} 秒，共 {data.get('seconds', 0)} 秒")
+        lines.append("引文受约束解码" if data.get("constrained") else "引文未受约束，靠事后核对")
+    return lines
