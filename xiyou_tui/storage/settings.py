@@ -28,6 +28,8 @@ class Setting:
     label: str
     help: str
     choices: tuple[str, ...] = ()
+    # What the choices are called on the screen, in the same order.
+    names: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     # Past this value the setting still works, with a warning: outside what the recipe recommends.
@@ -58,6 +60,12 @@ class Setting:
                 raise self._refuse(raw, f"不能大于 {self.maximum:g}")
         return value
 
+    def show(self, value: Value) -> str:
+        """A value as people read it: a choice by its name, on one line."""
+        if self.names and value in self.choices:
+            return self.names[self.choices.index(str(value))]
+        return str(value).replace("\n", " ") or "（空）"
+
     def caution(self, value: Value) -> str:
         """A warning when `value` lies past the advised range, else an empty string."""
         if self.advised is not None and isinstance(value, (int, float)) and value > self.advised:
@@ -69,10 +77,10 @@ class Setting:
 
 
 SCHEMA: tuple[Setting, ...] = (
-    Setting("interface.script", "original", "文字", "正文显示为底本原样、简体或繁体", choices=("original", "simplified", "traditional")),
-    Setting("interface.theme", "rice-paper-dark", "配色", "界面的配色", choices=("rice-paper-dark", "rice-paper-light", "plain-256")),
+    Setting("interface.script", "original", "文字", "正文显示为底本原样、简体或繁体", choices=("original", "simplified", "traditional"), names=("底本原样", "简体", "繁体")),
+    Setting("interface.theme", "rice-paper-dark", "配色", "界面的配色", choices=("rice-paper-dark", "rice-paper-light", "plain-256"), names=("夜宣纸", "昼宣纸", "256 色")),
     Setting("interface.width", 72, "版心宽度", "正文每行最多几格（一个汉字占两格）", minimum=30, maximum=160),
-    Setting("chat.mode", "extract", "回答方式", "extract 摘引（不用模型）、retrieve 检索、closed 内化", choices=("extract", "retrieve", "closed")),
+    Setting("chat.mode", "extract", "回答方式", "摘引不用模型；检索把原文放进提示；内化只凭模型，出处事后查找", choices=("extract", "retrieve", "closed"), names=("摘引", "检索", "内化")),
     Setting("chat.model", "", "对话模型", "模型目录；空着就用练手模型（已做成时）"),
     Setting("chat.adapter", "", "适配器", "LoRA 适配器目录；空着就只用模型本身"),
     Setting("chat.temperature", 0.2, "温度", "越低越稳；建议不超过 0.3", minimum=0.0, maximum=2.0, advised=0.3),

@@ -11,6 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from xiyou_tui.corpus.model import Chapter, Edition
+from xiyou_tui.corpus.script import convert
 from xiyou_tui.corpus.synopsis import NOTICE
 from xiyou_tui.errors import XiyouError
 from xiyou_tui.storage.settings import BY_KEY
@@ -86,7 +87,7 @@ class CorpusScreen(ModeScreen):
         self.query_one(SidePanel).prepare()
 
     def on_screen_resume(self) -> None:
-        self._count_samples()
+        self._refresh_contents()
 
     # The edition and its chapters.
 
@@ -116,7 +117,8 @@ class CorpusScreen(ModeScreen):
         )
         return {int(row["chapter"]): int(row["number"]) for row in rows if row["chapter"] is not None}
 
-    def _count_samples(self) -> None:
+    def _refresh_contents(self) -> None:
+        """Bring the entries of the contents up to date: their samples, and the script of the titles."""
         contents = self.query_one("#contents", OptionList)
         counts = self._sample_counts()
         for chapter in self.edition.chapters:
@@ -125,9 +127,8 @@ class CorpusScreen(ModeScreen):
             if option is not None and option.prompt != entry:
                 contents.replace_option_prompt(str(chapter.number), entry)
 
-    @staticmethod
-    def _entry(chapter: Chapter, samples: int) -> str:
-        first, _, second = chapter.title.partition(" ")
+    def _entry(self, chapter: Chapter, samples: int) -> str:
+        first, _, second = convert(chapter.title, self.study.settings.text("interface.script")).partition(" ")
         tail = f" [$secondary]{samples}样[/]" if samples else ""
         return f"[$foreground 50%]{chapter.short_label:>3}[/] {first}{tail}\n    [$foreground 70%]{second}[/]"
 
@@ -286,7 +287,8 @@ class CorpusScreen(ModeScreen):
         following = choices[(choices.index(self.study.settings.text("interface.script")) + 1) % len(choices)]
         self.study.change_setting("interface.script", following)
         self.reader.set_display(following)
-        self.notify({"original": "底本原样", "simplified": "简体", "traditional": "繁体"}[following], timeout=2)
+        self._refresh_contents()
+        self.notify(BY_KEY["interface.script"].show(following), timeout=2)
 
     def action_measure(self, step: int) -> None:
         width = max(30, min(160, self.study.settings.whole("interface.width") + step))
@@ -320,6 +322,7 @@ class CorpusScreen(ModeScreen):
     @on(SettingsChanged)
     def _settings_changed(self, event: SettingsChanged) -> None:
         self.reader.set_display(event.settings.text("interface.script"))
+        self._refresh_contents()
         self.reader.set_measure(event.settings.whole("interface.width"))
 
     # Out of the text.

@@ -41,11 +41,11 @@ class SettingsScreen(Dialog[None]):
         return self.app
 
     def _row(self, setting: Setting) -> Content:
-        value = str(self._xiyou.study.settings[setting.key]).replace("\n", " ")
+        value = setting.show(self._xiyou.study.settings[setting.key])
         shown = value if len(value) <= 26 else value[:25] + "…"
         caution = bool(setting.caution(self._xiyou.study.settings[setting.key]))
         label = setting.label + " " * max(0, 12 - cell_len(setting.label))
-        return Content.assemble((label, "bold"), "  ", (shown or "（空）", "$warning" if caution else "$accent"))
+        return Content.assemble((label, "bold"), "  ", (shown, "$warning" if caution else "$accent"))
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -54,7 +54,7 @@ class SettingsScreen(Dialog[None]):
 
     def _explain(self, setting: Setting) -> None:
         caution = setting.caution(self._xiyou.study.settings[setting.key])
-        choices = f"可选：{'、'.join(setting.choices)}" if setting.choices else f"默认：{str(setting.default)[:60] or '（空）'}"
+        choices = f"可选：{'、'.join(setting.names or setting.choices)}" if setting.choices else f"默认：{setting.show(setting.default)[:60]}"
         text = Content.assemble(f"{setting.help}。{choices}", (f"\n{setting.key}", "$foreground 50%"))
         self.query_one("#about", Static).update(Content.assemble((caution + "\n", "$warning"), text) if caution else text)
 

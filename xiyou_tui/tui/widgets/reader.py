@@ -125,7 +125,7 @@ class Reader(ScrollView, can_focus=True):
         self._shown = convert(chapter.text, self._display)
         self._sentences = cut_sentences(chapter.text, chapter.body)
         self._sentence_starts = [start for start, _ in self._sentences]
-        self._hits, self._anchor = [], None
+        self._cursor, self._hits, self._anchor = 0, [], None
         self._wrap()
         self._move_to(self._sentence_at(offset), announce=True)
         if offset < chapter.body:
