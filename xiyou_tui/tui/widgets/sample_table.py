@@ -215,9 +215,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         question = fit(" ".join(row.question.split()) or "（还没有问题）", self._text_width(width))
         segments = [
             Segment("* " if ticked else "  ", style("tick")),
-            Segment(
-                set_cell_size(STATUSES.get(row.status, row.status), STATUS), style(row.status) if row.status in STATUSES else base
-            ),
+            Segment(set_cell_size(STATUSES.get(row.status, row.status), STATUS), style(row.status)),
             Segment(set_cell_size(KINDS.get(row.kind, row.kind), KIND), style("refusal") if row.refusal else style("dim")),
             Segment(question, style() if row.question.strip() else style("dim")),
             Segment(f"{row.citations or '—':>4}  ", style("dim")),
