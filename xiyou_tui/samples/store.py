@@ -299,7 +299,9 @@ def _where(filter: SampleFilter) -> tuple[str, list[Any]]:
             "(instr(lower(turns), ?) OR instr(lower(tags), ?) OR instr(lower(reason), ?) "
             "OR instr(lower(note), ?) OR instr(id, ?) = 1)"
         )
-        plain, escaped = word.lower(), json.dumps(word.lower(), ensure_ascii=False)[1:-1]
+        # SQLite's lower() knows ASCII only.
+        plain = "".join(character.lower() if character.isascii() else character for character in word)
+        escaped = json.dumps(plain, ensure_ascii=False)[1:-1]
         values += [escaped, escaped, plain, plain, plain]
     if filter.refusal is not None:
         conditions.append("refusal = ?")
