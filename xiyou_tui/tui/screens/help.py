@@ -16,7 +16,7 @@ OF_MODE = {
     "corpus": ("corpus", "reader"),
     "samples": ("samples", "editor", "review"),
     "train": ("train",),
-    "chat": ("chat",),
+    "chat": ("chat", "question", "talk", "passage", "conversations"),
     "evaluate": ("evaluate",),
     "models": ("models",),
 }
