@@ -163,7 +163,7 @@ def check_blas() -> list[Check]:
     """On Linux: the fast BLAS that the trainer preloads when it is there."""
     if platform.system() != "Linux":
         return []
-    from xiyou_tui.models.blas import find_openblas
+    from xiyou_tui.models.child import find_openblas
 
     library = find_openblas()
     if library is None:
