@@ -12,7 +12,7 @@ from pathlib import Path
 from xiyou_tui.models.registry import ModelCard
 from xiyou_tui.storage.places import Places
 from xiyou_tui.training.events import Calibrated, Stepped
-from xiyou_tui.training.launch import Plan
+from xiyou_tui.training.plan import Plan
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.training.run import list_runs
 

@@ -143,6 +143,14 @@ class Recipe:
     evaluate_every: int = _field(
         "check.evaluate_every", 0, "几步一评", "隔几步在留出的数据上评一次；0 是全程评十次", minimum=0, maximum=1_000_000
     )
+    evaluate_rows: int = _field(
+        "check.evaluate_rows",
+        256,
+        "评几行",
+        "每次评测最多用几行留出的数据，均匀抽取、次次相同；0 是全部",
+        minimum=0,
+        maximum=1_000_000,
+    )
     checkpoint_every: int = _field(
         "check.checkpoint_every", 0, "几步一存", "隔几步存一次；0 是每次评完存", minimum=0, maximum=1_000_000
     )

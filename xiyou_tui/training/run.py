@@ -122,7 +122,11 @@ class RunDirectory:
     def meta(self) -> RunMeta:
         """What the run was started with; raises TrainingError when its record is missing or broken."""
         try:
-            return RunMeta.from_record(json.loads((self.path / "meta.json").read_text("utf-8")))
+            record = json.loads((self.path / "meta.json").read_text("utf-8"))
+            # A queued run learns what it starts from when its turn comes.
+            with contextlib.suppress(FileNotFoundError):
+                record["model"] |= json.loads((self.path / "start.json").read_text("utf-8"))
+            return RunMeta.from_record(record)
         except (OSError, ValueError, KeyError, TypeError, TrainingError) as error:
             raise TrainingError(
                 f"运行 {self.id} 的记录读不了（{error}）。",

@@ -110,7 +110,9 @@ class Session:
         """The loss on a data set that is not trained on, in evaluation mode: a plain mean over all its targets."""
         self.model.eval()
         pairs = name == "validation" and bool(self.data.pairs)
-        items: Sequence[Row | Pair] = self.data.check_pairs if pairs else self.data.checks[name]
+        items: Sequence[Row | Pair] = _spread(
+            self.data.check_pairs if pairs else self.data.checks[name], self.recipe.evaluate_rows
+        )
         totals, count = mx.zeros(3), 0
         for batch_rows in _in_order(items, self.recipe.batch):
             batch, reference = self._batch_of(batch_rows)
@@ -333,6 +335,13 @@ def _check_tokens(data: Encoded, vocabulary: int) -> None:
 def _in_order(items: Sequence[Row | Pair], size: int) -> list[list[Row | Pair]]:
     ordered = sorted(items, key=len)
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+def _spread(items: Sequence[Row | Pair], limit: int) -> Sequence[Row | Pair]:
+    """At most `limit` of the items (0: all), evenly spread over them and always the same ones."""
+    if not limit or len(items) <= limit:
+        return items
+    return [items[index * len(items) // limit] for index in range(limit)]
 
 
 def _numbers(array: mx.array) -> list[float]:

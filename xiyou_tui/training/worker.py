@@ -17,7 +17,8 @@ import traceback
 from pathlib import Path
 
 from xiyou_tui.errors import TrainingError, XiyouError
-from xiyou_tui.storage.files import write_bytes
+from xiyou_tui.models.registry import model_hash
+from xiyou_tui.storage.files import write_bytes, write_json
 from xiyou_tui.training import events as happened
 from xiyou_tui.training.reporting import Commands, EventWriter
 from xiyou_tui.training.run import RunDirectory, RunMeta
@@ -39,9 +40,8 @@ def main(arguments: list[str]) -> int:
     _stay_awake()
     started = time.monotonic()
     try:
-        meta = run.meta()
-        finished = _work(run, meta, writer, commands, started)
-        writer.write(finished)
+        ended = _queue(run, commands)
+        writer.write(ended or _work(run, run.meta(), writer, commands, started))
         return 0
     except XiyouError as error:
         writer.write(_failed(run, error))
@@ -54,6 +54,31 @@ def main(arguments: list[str]) -> int:
     finally:
         writer.close(patience=600)
         (run.path / "pid").unlink(missing_ok=True)
+
+
+def _queue(run: RunDirectory, commands: Commands) -> happened.Finished | None:
+    """Wait, holding no model, for the run before this one; returns an end when told to stop. Raises TrainingError when that one failed."""
+    if not run.is_queued():
+        return None
+    meta = run.meta()
+    before = RunDirectory(run.path.parent / meta.after)
+    while before.is_alive():
+        if any(command in ("stop", "abort") for command in commands.poll()):
+            return happened.Finished(time.time(), 0, "aborted", None, 0.0)
+        time.sleep(POLL_SECONDS)
+    if meta.model.get("from_run"):
+        if before.state().status not in ("finished", "stopped"):
+            raise TrainingError(
+                "排在前面的那次运行没有做完，接不上。",
+                kept="两边都没有改动。",
+                next_step="先继续那一次，再继续这一次。",
+                code="queue",
+            )
+        trained = before.trained()
+        start = {"path": str(trained.model), "adapter": str(trained.adapter or ""), "hash": model_hash(trained.model)}
+        write_json(run.path / "start.json", start)
+    (run.path / "queued").unlink()
+    return None
 
 
 def _work(run: RunDirectory, meta: RunMeta, writer: EventWriter, commands: Commands, started: float) -> happened.Finished:
