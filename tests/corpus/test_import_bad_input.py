@@ -114,7 +114,7 @@ def test_angle_brackets_never_stay(tmp_path: Path) -> None:
     assert "leftover-markup" in {warning.code for warning in report.warnings}
 
 
-@pytest.mark.parametrize("unit", ["啊", "“", "【", "<p", "<style>", "第一回", "□【左", "且听下回分解。", "[[", "\n\n\n\n\n咦！"], ids=range(10))
+@pytest.mark.parametrize("unit", ["啊", "“", "【", "<p", "<style>", "第一回", "□【左", "且听下回分解。", "[[", "\n\n\n\n\n咦！", "<!--", "<ref>", "{{", "[[a|"], ids=range(14))
 def test_endless_lines_come_to_an_end(tmp_path: Path, unit: str) -> None:
     data = (SMALL_BOOK + unit * (600_000 // len(unit))).encode()
     report = import_text(write(tmp_path / "a.txt", data))

@@ -62,6 +62,32 @@ def test_headings_of_every_style(tmp_path: Path, book: str, form: str) -> None:
     assert report.chapters == 100 and report.edition.chapter(27).title == "尸魔三戏唐三藏 圣僧恨逐美猴王"
 
 
+@pytest.mark.parametrize("between", ["\n", "\n\n　　", "\n<br>\n"])
+def test_title_below_its_heading(tmp_path: Path, book: str, between: str) -> None:
+    text = "".join(f"{line.replace('回　', f'回{between}', 1)}\n" if line.startswith("第") else f"{line}\n" for line in book.split("\n"))
+    assert import_text(write(tmp_path / "a.txt", text)).edition.id == import_text(write(tmp_path / "b.txt", book)).edition.id
+
+
+def test_titles_without_numbers_and_without_a_gap(tmp_path: Path, book: str) -> None:
+    plain = import_text(write(tmp_path / "a.txt", book)).edition
+    bare = "\n".join(line.partition("回　")[2] if line.startswith("第") else line for line in book.split("\n"))
+    assert import_text(write(tmp_path / "b.txt", bare)).edition.id == plain.id
+    closed_up = "\n".join(line.replace("　", "") if line.startswith("第") else line for line in book.split("\n"))
+    assert import_text(write(tmp_path / "c.txt", closed_up)).edition.id == plain.id
+
+
+def test_raw_wiki_pages(tmp_path: Path) -> None:
+    folder = tmp_path / "页面"
+    folder.mkdir()
+    for number in range(1, 101):
+        heading, *rest = make_book(range(number, number + 1)).strip().split("\n")
+        header = f"{{{{header\n| title = [[../|西游记]]\n| section = {heading}\n| previous = [[../{number - 1}|上一回]]\n| notes = {{{{Textquality|75%}}}}\n}}}}"
+        (folder / f"{number:03}.txt").write_text("\n\n".join([header, *rest, "[[Category:章回]]"]).replace("马匹", "'''[[马|马匹]]'''"), "utf-8")
+    report = import_text(folder)
+    assert report.chapters == 100 and report.edition.chapter(27).title == "尸魔三戏唐三藏 圣僧恨逐美猴王"
+    assert make_paragraph(27, 2) in report.edition.chapter(27).text
+
+
 def test_contents_list_in_front_is_left_out(tmp_path: Path, book: str) -> None:
     contents = "\n".join(line for line in book.split("\n") if line.startswith("第"))
     report = import_text(write(tmp_path / "a.txt", f"西游记\n目录\n{contents}\n\n{book}"))
@@ -149,7 +175,7 @@ def make_epub(path: Path, *, spine: bool = True) -> Path:
         for number in range(1, 101):
             heading, *rest = make_book(range(number, number + 1)).strip().split("\n")
             # Named against the reading order, so that only the spine gives it.
-            archive.writestr(f"OEBPS/t/{200 - number}.xhtml", f"<?xml version='1.0'?><html><body><h1>{heading}</h1>{''.join(f'<p>{line}</p>' for line in rest)}</body></html>")
+            archive.writestr(f"OEBPS/t/{200 - number}.xhtml", f"<?xml version='1.0'?><html><body><h1>{heading.replace('　', '</h1><h2>')}</h2>{''.join(f'<p>{line}</p>' for line in rest)}</body></html>")
             items.append(f'<item id="c{number}" href="t/{200 - number}.xhtml" media-type="application/xhtml+xml"/>')
             order.append(f'<itemref idref="c{number}"/>')
         archive.writestr("OEBPS/content.opf", f"<package><manifest>{''.join(items)}</manifest>{f'<spine>{chr(10).join(order)}</spine>' if spine else ''}</package>")

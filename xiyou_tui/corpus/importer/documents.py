@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 
 from xiyou_tui.corpus.importer.clean import clean_source
-from xiyou_tui.corpus.importer.records import Part
+from xiyou_tui.corpus.importer.records import Findings, Part
 from xiyou_tui.errors import CorpusError
 
+_PAGE_NUMBER = re.compile(r"^[\s　]*[-—–·第]?[\s　]*[0-9０-９]{1,4}[\s　]*[-—–·页頁]?[\s　]*$")
 _KEPT = "已有的底本都没有改动。"
 
 
-def read_pdf(path: Path) -> Part:
-    """The text layer of a PDF; raises CorpusError without the extra, without a text layer, or when it is damaged."""
+def read_pdf(path: Path, findings: Findings) -> Part:
+    """The text layer of a PDF without page numbers and running heads; raises CorpusError without the extra, without a text layer, or when it is damaged."""
     try:
         import pypdf
     except ImportError as error:
         raise _missing("PDF") from error
     try:
-        text = "\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+        pages = [page.extract_text().split("\n") for page in pypdf.PdfReader(path).pages]
     except Exception as error:  # pypdf raises many kinds of its own and of Python's on damaged files
         raise _damaged(path, "PDF", error) from error
+    text = "\n".join("\n".join(lines) for lines in _without_margins(pages, findings))
     if not text.strip():
         raise CorpusError(f"「{path.name}」里没有文字，可能是扫描的图片。", kept=_KEPT, next_step="先做文字识别，或换一个文本文件。", code="no-text-inside")
     return Part(path.name, clean_source(text))
+
+
+def _without_margins(pages: list[list[str]], findings: Findings) -> list[list[str]]:
+    """The lines of each page without a first or last line that is a number or stands on every other page."""
+    pages = ["\n".join(lines).strip("\n 　").split("\n") for lines in pages]
+    edges = Counter(line.strip() for lines in pages if lines for line in {lines[0], lines[-1]})
+    kept = []
+    for lines in pages:
+        body = lines
+        for end in (0, -1):
+            if body and (_PAGE_NUMBER.match(body[end]) or (len(pages) >= 6 and 2 * edges[body[end].strip()] >= len(pages))):
+                findings.leave_out("页码页眉", body.pop(end).strip())
+        kept.append(body)
+    return kept
 
 
 def read_docx(path: Path) -> Part:

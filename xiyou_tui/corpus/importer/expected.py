@@ -15,7 +15,7 @@ _OTHERS = re.compile(r"[^\u3400-\u9fff\U00020000-\U0003ffff]+")
 # Of some ten marks, a chapter holds nearly all of its own and rarely more than one of another's.
 _LEAST_MARKS = 4
 # The longest chapter has some 9,000 characters; what is longer is no chapter, and its beginning tells as much.
-_READ = 60_000
+READ = 60_000
 # The appendix of the one tradition is chapter 9 of the other.
 STORY_OF_CHEN = 101
 
@@ -39,7 +39,7 @@ def chapter_marks(tradition: Tradition) -> dict[int, tuple[str, ...]]:
 
 def recognise(text: str, tradition: Tradition) -> int | None:
     """The chapter that a text is, by its marks; None when they don't tell clearly. Takes either script."""
-    return recognise_simplified(to_simplified(text[:_READ]), tradition)
+    return recognise_simplified(to_simplified(text[:READ]), tradition)
 
 
 def recognise_simplified(simplified: str, tradition: Tradition) -> int | None:

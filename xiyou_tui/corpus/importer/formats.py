@@ -8,6 +8,7 @@ from xiyou_tui.corpus.importer.clean import clean_source
 from xiyou_tui.corpus.importer.decode import Decoded, decode
 from xiyou_tui.corpus.importer.markup import html_to_text, looks_like_html, markdown_to_text
 from xiyou_tui.corpus.importer.records import Findings, Part
+from xiyou_tui.corpus.importer.wikitext import looks_like_wikitext, wikitext_to_text
 from xiyou_tui.errors import CorpusError
 
 # The novel is 2.2 MB; ten novels in UTF-16 with markup stay far below this.
@@ -29,7 +30,7 @@ def read_parts(path: Path, findings: Findings) -> tuple[list[Part], str]:
     if data.startswith(b"%PDF-"):
         from xiyou_tui.corpus.importer.documents import read_pdf
 
-        return [read_pdf(path)], "pdf"
+        return [read_pdf(path, findings)], "pdf"
     part, encoding = to_part(path.name, data, findings)
     return [part], encoding
 
@@ -60,6 +61,8 @@ def to_part(name: str, data: bytes, findings: Findings) -> tuple[Part, str]:
     _report_damage(name, decoded, findings)
     text = clean_source(decoded.text)
     suffix = Path(name).suffix.lower()
+    if looks_like_wikitext(text):
+        return Part(name, wikitext_to_text(text), "wikitext"), decoded.encoding
     if looks_like_html(text) and suffix not in MARKDOWN:
         return Part(name, html_to_text(text), "html"), decoded.encoding
     if suffix in MARKDOWN:

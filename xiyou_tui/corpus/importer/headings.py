@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from xiyou_tui.corpus.importer.numerals import NUMERALS, parse_number
+from xiyou_tui.corpus.importer.tradition import known_title, match_title
 from xiyou_tui.corpus.model import ChapterKind
 
-_PREFIX = r"[\s　]*(?:《[^》\n]{0,12}》)?[\s　]*(?:目[录錄]|正文|[【\[])?[\s　]*"
+_PREFIX = r"[\s　]*(?:《[^》\n]{0,12}》|西[游遊][记記])?[\s　]*(?:目[录錄]|正文|[【\[])?[\s　]*"
 _NUMBERED = re.compile(rf"^{_PREFIX}第[\s　]*([{NUMERALS}]{{1,8}})[\s　]*[回章囘][\]】]?(?P<title>.*)$")
 _APPENDIX = re.compile(rf"^{_PREFIX}附[录錄][\s　]*[{NUMERALS}]{{0,3}}(?P<title>[\s　:：].*)$")
 # A page title that a collection's software left in the middle of a line.
@@ -32,8 +33,28 @@ class Heading:
 
 
 def find_headings(lines: list[str]) -> list[Heading]:
-    """All lines that look like a chapter heading, in order."""
-    return [heading for index, line in enumerate(lines) if (heading := _read_heading(index, line))]
+    """All lines that look like a chapter heading, in order; where none is numbered, lines that are a title of this novel."""
+    found = [heading for index, line in enumerate(lines) if (heading := _read_heading(index, line))]
+    return found or [heading for index, line in enumerate(lines) if (heading := _read_bare_title(index, line))]
+
+
+def complete_title(title: str, lines: list[str]) -> tuple[str, list[str]]:
+    """A title with its second half, or the whole couplet, taken from the lines below the heading; and the lines that remain."""
+    filled = [index for index, line in enumerate(lines[:12]) if line.strip()][:2]
+    halves = title.split()
+    for count in range(1, len(filled) + 1):
+        below = [tidy_title(lines[index]) for index in filled[:count]]
+        if any(not line or len(line) > 30 or _SENTENCE.search(line) for line in below):
+            break
+        candidate = " ".join([title, *below]).strip()
+        couplet = candidate.split()
+        if len(couplet) == 2 and len(halves) < 2 and (len(couplet[0]) == len(couplet[1]) or match_title(candidate)):
+            return candidate, lines[filled[count - 1] + 1 :]
+    if len(halves) == 1 and len(title) >= 8 and (found := match_title(title)):
+        known = known_title(*found)
+        cut = known.index(" ") if len(known) == len(title) + 1 else len(title) // 2
+        return f"{title[:cut]} {title[cut:]}", lines
+    return title, lines
 
 
 def _read_heading(index: int, line: str) -> Heading | None:
@@ -57,6 +78,14 @@ def _read_heading(index: int, line: str) -> Heading | None:
         if number:
             return Heading(index, number, "chapter", tidy_title(watermark["title"]), line[: watermark.start()].strip(), True)
     return None
+
+
+def _read_bare_title(index: int, line: str) -> Heading | None:
+    if not 8 <= len(line.strip()) <= 32 or _SENTENCE.search(line):
+        return None
+    title = tidy_title(re.sub(r"^[\s　]*[0-9]{1,3}[\s　.、．]*", "", line))
+    found = match_title(title)
+    return Heading(index, found[0], "chapter", title) if found and len(title.split()) == 2 else None
 
 
 def tidy_title(raw: str) -> str:

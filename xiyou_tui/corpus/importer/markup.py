@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]{0,20})(?:[\s/][^<>]*)?>|<!--.*?-->|<[!?][^<>]*>", re.DOTALL)
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]{0,20})(?:[\s/][^<>]*)?>|<!--(?:[^-<]|-(?!->)|<(?!!--))*-->|<[!?][^<>]*>")
 _BLOCKS = frozenset(
     ("p", "div", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ul", "ol", "dl", "dt", "dd", "tr", "td", "th", "table", "tbody", "thead", "blockquote", "section", "article", "aside", "header", "footer", "nav", "pre", "center", "body", "html", "main", "figure", "title")
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from xiyou_tui.corpus.model import ChapterKind, Edition, ParagraphKind
 
-Markup = Literal["plain", "html", "markdown"]
+Markup = Literal["plain", "html", "markdown", "wikitext"]
 
 
 @dataclass(frozen=True, slots=True)

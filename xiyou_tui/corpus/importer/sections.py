@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from xiyou_tui.corpus.importer.expected import STORY_OF_CHEN, count_letters, recognise, recognise_simplified
-from xiyou_tui.corpus.importer.headings import Heading, contents_runs, find_headings
+from xiyou_tui.corpus.importer.expected import READ, STORY_OF_CHEN, count_letters, recognise, recognise_simplified
+from xiyou_tui.corpus.importer.headings import Heading, complete_title, contents_runs, find_headings
 from xiyou_tui.corpus.importer.layout import CLOSING
 from xiyou_tui.corpus.importer.notices import PAGE_BREAK
 from xiyou_tui.corpus.importer.records import Findings, Section
@@ -59,7 +59,8 @@ def _by_headings(lines: list[str], headings: list[Heading], findings: Findings) 
             sections[-1].lines.append(heading.before)
         elif heading.before:
             findings.leave_out(FRONT, heading.before)
-        sections += _after_closings(Section(heading.number, heading.kind, heading.title, lines[start + 1 : stop]), numbers, tradition, findings)
+        title, below = complete_title(heading.title, lines[start + 1 : stop])
+        sections += _after_closings(Section(heading.number, heading.kind, title, below), numbers, tradition, findings)
     return sections
 
 
@@ -180,7 +181,7 @@ def _recognise(chunks: list[_Chunk], tradition: Tradition | None) -> None:
     """Tell each chunk's chapter; where the tradition is not known, by the one that tells more chunks apart."""
     texts = ["".join(chunk.lines) for chunk in chunks]
     long = [index for index, text in enumerate(texts) if count_letters(text) >= _SMALL]
-    simplified = {index: to_simplified(texts[index]) for index in long}
+    simplified = {index: to_simplified(texts[index][:READ]) for index in long}
     candidates: tuple[Tradition, ...] = (tradition,) if tradition else ("shidetang", "zhengdaoshu")
     found = [{index: recognise_simplified(text, candidate) for index, text in simplified.items()} for candidate in candidates]
     for index, number in max(found, key=lambda numbers: len(set(numbers.values()) - {None})).items():

@@ -44,6 +44,11 @@ def match_title(title: str) -> tuple[int, Tradition | None] | None:
     return (number, tradition) if best >= _ALIKE else None
 
 
+def known_title(number: int, tradition: Tradition | None) -> str:
+    """The title (simplified) of a chapter that `match_title` found."""
+    return _ZHENGDAOSHU[number] if tradition == "zhengdaoshu" else load_titles()[number]
+
+
 def find_tradition(titles: dict[int, str]) -> Tradition | None:
     """The tradition that the titles of chapters 9 to 12 follow, by majority; None when none of them tells."""
     votes: Counter[Tradition] = Counter()
