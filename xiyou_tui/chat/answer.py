@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from xiyou_tui.chat.analyse import Analysis, analyse
@@ -42,6 +42,10 @@ class Course:
     decision: Decision
     concordance: Concordance | None = None
     stages: list[Stage] = field(default_factory=list)
+
+    def branch(self) -> Course:
+        """The same course with stages of its own: two answers to one question don't mix their traces."""
+        return replace(self, stages=list(self.stages))
 
     @staticmethod
     def clock() -> float:
@@ -82,8 +86,8 @@ def answer_by_extract(question: str, retriever: Retriever, *, history: Sequence[
     return extract_answer(course)
 
 
-def extract_answer(course: Course) -> Answer:
-    """The extractive answer to a prepared question."""
+def extract_answer(course: Course, *, mode: Mode = "extract", model: str = "", notice: str = "") -> Answer:
+    """The extractive answer to a prepared question; with a notice first where it stands in for a model's answer."""
     analysis, edition = course.analysis, course.edition
     if analysis.kind == "chapter":
         answer = _chapter_answer(course)
@@ -95,7 +99,7 @@ def extract_answer(course: Course) -> Answer:
         return refusal(course)
     extract = choose(edition, course.ranked)
     places = [*extract.quotes, *extract.also]
-    parts: list[Part] = []
+    parts = [Part("notice", notice)] if notice else []
     if analysis.kind == "where":
         parts.append(_where_part(course))
     parts += [Part("summary", text, places.index(place), None, EVENT_SOURCE) for text, place in extract.events]
@@ -103,7 +107,7 @@ def extract_answer(course: Course) -> Answer:
     if extract.also:
         parts.append(Part("notice", "另见："))
         parts += [Part("evidence", place.text, len(extract.quotes) + index) for index, place in enumerate(extract.also)]
-    return finish(course, "extract", "", parts, places)
+    return finish(course, mode, model, parts, places)
 
 
 def finish(
@@ -135,11 +139,11 @@ def finish(
     return assert_verbatim(answer, course.edition)
 
 
-def refusal(course: Course, mode: Mode = "extract", model: str = "", *, reason: str = "") -> Answer:
-    """「原著未提及」 with its grounds: what was searched under which names, and what came nearest."""
+def refusal(course: Course, mode: Mode = "extract", model: str = "", *, head: str = REFUSAL, reason: str = "") -> Answer:
+    """「原著未提及」 (or another `head`) with its grounds: what was searched under which names, and what came nearest."""
     decision = course.decision
     why = reason or decision.reason
-    parts = [Part("notice", f"{REFUSAL}。{why}")]
+    parts = [Part("notice", f"{head}。{why}")]
     if decision.searched:
         parts.append(Part("notice", "查找过：" + "；".join(decision.searched) + "。"))
     places: list[Place] = []
@@ -192,7 +196,8 @@ def _chapter_answer(course: Course) -> Answer | None:
         chapter = edition.chapter(number)
         parts.append(Part("summary", f"{chapter.label}《{chapter.title or titles.get(number, '')}》", None, None, "回目"))
         if synopsis.has_chapter(number) and not edition.is_synopsis:
-            parts.append(Part("summary", synopsis.chapter(number).text.replace("\n", ""), None, None, SYNOPSIS_SOURCE))
+            told = synopsis.chapter(number).text.removeprefix(synopsis.chapter(number).title).replace("\n", "")
+            parts.append(Part("summary", told, None, None, SYNOPSIS_SOURCE))
         whole = Place(number, 1, 0, len(chapter.text), "")
         events = events_in(edition, whole)
         step = max(1, len(events) // 3)

@@ -133,6 +133,10 @@ class EngineClient:
                         next_step=self._hint("重新提问，或改用摘引。"),
                         code="engine-died",
                     )
+            except ChatError:
+                # The engine reported a failure, or is gone: nothing is left to stop.
+                settled = True
+                raise
             finally:
                 # A consumer that walks away (its task was cancelled) leaves nothing running behind it.
                 if not settled and self.state == "busy":

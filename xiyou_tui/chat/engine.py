@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, decode, parse_generate
+from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, PromptTooLong, decode, parse_generate
 
 if TYPE_CHECKING:
     from xiyou_tui.chat.generation import LoadedModel
@@ -84,7 +84,8 @@ class Engine:
 
             traceback.print_exc(file=sys.stderr)
             what, next_step = explain_error(error, str(record.get("model", "")), str(record.get("adapter", "")))
-            self._emit(EngineEvent("failed", name, what, {"code": "engine-model", "next_step": next_step}))
+            code = "too-long" if isinstance(error, PromptTooLong) else "engine-model"
+            self._emit(EngineEvent("failed", name, what, {"code": code, "next_step": next_step}))
         finally:
             self._stopped.discard(name)
 
@@ -135,7 +136,7 @@ def explain_error(error: Exception, model: str, adapter: str = "") -> tuple[str,
         return "内存不够，模型没有装下。", "关掉别的程序，或换一个小一点、4 位量化的模型。"
     if "not supported" in text or "Model type" in text:
         return f"不认识这种模型的结构：{_short(text)}。", other
-    if "词元" in text:
+    if isinstance(error, PromptTooLong):
         return text, "新开一个对话，或在设置里减少依据段数。"
     if "safetensors" in text or "parameters" in text or "shape" in text.lower():
         return f"模型的权重和它的配置对不上：{_short(text)}。", "重新下载这个模型，或另选一个。"

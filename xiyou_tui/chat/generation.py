@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from xiyou_tui.chat.grammar import quote_grammar
-from xiyou_tui.chat.protocol import GenerateRequest
+from xiyou_tui.chat.protocol import GenerateRequest, PromptTooLong
 
 # Prompt tokens read at a time: small enough that a stop is heard while a long prompt is read.
 PREFILL_STEP = 512
+# Tokens of the context that are kept free for the answer.
+RESERVED = 128
 
 
 class Stopped(Exception):
@@ -47,8 +49,8 @@ class LoadedModel:
     _bound: Any = None
 
     def generate(self, request: GenerateRequest, emit: Callable[[str], None], stopped: Callable[[], bool]) -> Outcome:
-        """Generate an answer; `emit` gets each piece of text, `stopped` is asked between tokens. Raises ValueError where the
-        conversation is longer than the model's context."""
+        """Generate an answer; `emit` gets each piece of text, `stopped` is asked between tokens. Raises PromptTooLong where the
+        conversation does not fit the model's context."""
         import mlx.core as mx
         from mlx_lm.generate import stream_generate
         from mlx_lm.sample_utils import make_sampler
@@ -56,8 +58,8 @@ class LoadedModel:
         started = time.perf_counter()
         prompt = self._prompt(request)
         limit = int(getattr(getattr(self.model, "args", None), "max_position_embeddings", 0) or 0)
-        if limit and len(prompt) >= limit:
-            raise ValueError(f"问题连同依据有 {len(prompt)} 个词元，模型最多读 {limit} 个。")
+        if limit and len(prompt) + min(RESERVED, request.max_tokens) > limit:
+            raise PromptTooLong(f"问题连同依据有 {len(prompt)} 个词元，模型最多读 {limit} 个。")
         budget = min(request.max_tokens, limit - len(prompt)) if limit else request.max_tokens
         processors, constrained = self._processors(request)
         rest = self._reuse(prompt)

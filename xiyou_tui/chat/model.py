@@ -156,7 +156,8 @@ def cite_places(edition: Edition, places: Iterable[Place]) -> tuple[CitedPlace, 
     cited = []
     for number, place in enumerate(places, 1):
         chapter = edition.chapter(place.chapter)
-        stored = replace(place, text=chapter.text[place.start : place.end], paragraph=chapter.paragraph_at(place.start).number)
+        paragraph, text = chapter.paragraph_at(place.start).number, chapter.text[place.start : place.end]
+        stored = replace(place, text=text, paragraph=paragraph, score=0.0)
         citation = edition.cite(place.chapter, place.start, place.end)
         cited.append(CitedPlace(number, stored, citation, edition.mark(place.chapter, place.start)))
     return tuple(cited)

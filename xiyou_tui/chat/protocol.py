@@ -10,6 +10,10 @@ from typing import Any
 LINE_LIMIT = 4 * 1024 * 1024
 
 
+class PromptTooLong(ValueError):
+    """The conversation has more tokens than the model can read."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
     """One generation. `messages` are chat turns {role, content}; `quotable` the texts quotes may be taken from, by number.

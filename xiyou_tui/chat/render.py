@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from xiyou_tui.chat.answer import Course, finish, refusal
+from xiyou_tui.chat.answer import Course, extract_answer, finish, refusal
 from xiyou_tui.chat.citations import locate_quote, look_up, trim_open_quote
 from xiyou_tui.chat.markup import Quote, Words, parse_output, plain_words
 from xiyou_tui.chat.model import REFUSAL, Answer, Mode, Part
@@ -54,6 +54,7 @@ def render_output(
     checked against the passages shown (closed book: against passages searched for it) and marked or dropped where nothing
     supports it. An output of which nothing holds is turned into a refusal.
     """
+    started, course = course.clock(), course.branch()
     edition, passages = course.edition, tuple(shown)
     draft = _Draft([], [])
     problems: list[str] = []
@@ -81,7 +82,7 @@ def render_output(
                 continue
             index = draft.cite(verdict.place) if verdict.supported and verdict.place is not None else None
             draft.parts.append(Part("summary", sentence, index, verdict.supported, MODEL_SOURCE))
-    course.stage("核对", problems[:12] or [f"{checked} 句都有依据" if checked else "没有可核对的句子"], course.clock())
+    course.stage("核对", problems[:12] or [f"{checked} 句都有依据" if checked else "没有可核对的句子"], started)
     return _settle(draft, course, mode, model, raw=raw, dropped=dropped, stopped=stopped)
 
 
@@ -104,8 +105,11 @@ def _settle(draft: _Draft, course: Course, mode: Mode, model: str, *, raw: str, 
     if REFUSAL in raw and not any(part.kind == "evidence" for part in draft.parts):
         return refusal(course, mode, model, reason="模型认为原著没有写到。")
     if not held and not stopped:
-        why = "模型没有写出回答。" if not raw.strip() else "模型的回答没有一句能在原著里找到依据，不予显示。"
-        return refusal(course, mode, model, reason=why)
+        why = "模型没有写出回答" if not raw.strip() else "模型的回答没有一句能在原著里找到依据，不予显示"
+        if mode == "retrieve" and course.decision.answerable:
+            # The evidence is good; only the model failed. What the text says is shown without it.
+            return extract_answer(course, mode=mode, model=model, notice=f"{why}。以下改为摘引。")
+        return refusal(course, mode, model, head="没有作答", reason=f"{why}。")
     parts = _merge(draft.parts)
     if dropped:
         parts.append(Part("notice", f"有 {dropped} 句没有依据，已略去。"))

@@ -117,38 +117,38 @@ class Responder:
         settings: Settings,
         history: Sequence[Exchange],
     ) -> AsyncIterator[ChatEvent]:
-        question = course.analysis.resolved
-        prompt = build_prompt(
-            question,
-            mode=mode,
-            system=settings.text("chat.system_prompt"),
-            edition=course.edition,
-            found=[item.place for item in course.ranked],
-            transcript=self._transcript,
-            history=history,
-            passages=settings.whole("chat.passages"),
-        )
-        request = GenerateRequest(
-            id=uuid.uuid4().hex[:12],
-            model=model,
-            adapter=adapter,
-            messages=prompt.messages,
-            temperature=settings.number("chat.temperature"),
-            top_p=settings.number("chat.top_p"),
-            max_tokens=settings.whole("chat.max_tokens"),
-            quotable=tuple(place.text for place in prompt.shown),
-            constrained=mode == "retrieve",
-        )
         started, stream, done = Course.clock(), StreamText(), EngineEvent("done")
-        async for event in self.engine.ask(request):
-            if event.kind == "token":
-                text = stream.feed(event.text)
-                if text:
-                    yield TokenArrived(text)
-            elif event.kind == "done":
-                done = event
-            else:
-                yield EngineStateChanged(event.kind, _state_text(event))
+        passages, transcript = settings.whole("chat.passages"), self._transcript
+        while True:
+            prompt = build_prompt(
+                course.analysis.resolved,
+                mode=mode,
+                system=settings.text("chat.system_prompt"),
+                edition=course.edition,
+                found=[item.place for item in course.ranked],
+                transcript=transcript,
+                history=history,
+                passages=passages,
+            )
+            try:
+                async for event in self.engine.ask(_request(prompt, mode, model, adapter, settings)):
+                    if event.kind == "token":
+                        text = stream.feed(event.text)
+                        if text:
+                            yield TokenArrived(text)
+                    elif event.kind == "done":
+                        done = event
+                    else:
+                        yield EngineStateChanged(event.kind, _state_text(event))
+                break
+            except ChatError as error:
+                # A small model's context may not hold it all: first the conversation goes, then half the passages.
+                if error.code != "too-long" or (not history and passages <= 1):
+                    raise
+                if history:
+                    history, transcript = (), Transcript()
+                else:
+                    passages //= 2
         rest = stream.feed("", last=True)
         if rest:
             yield TokenArrived(rest)
@@ -191,6 +191,20 @@ class Responder:
 
         inspect_model(Path(chosen))
         return chosen
+
+
+def _request(prompt: Prompt, mode: Mode, model: str, adapter: str, settings: Settings) -> GenerateRequest:
+    return GenerateRequest(
+        id=uuid.uuid4().hex[:12],
+        model=model,
+        adapter=adapter,
+        messages=prompt.messages,
+        temperature=settings.number("chat.temperature"),
+        top_p=settings.number("chat.top_p"),
+        max_tokens=settings.whole("chat.max_tokens"),
+        quotable=tuple(place.text for place in prompt.shown),
+        constrained=mode == "retrieve",
+    )
 
 
 def open_responder(study: Study, *, engine: EngineClient | None = None) -> Responder:
