@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,13 @@ from xiyou_tui.cli.output import Parser, add_json, emit, say
 from xiyou_tui.errors import TrainingError
 
 if TYPE_CHECKING:
-    from xiyou_tui.chat.model import Answer
+    from xiyou_tui.chat.model import Answer, Mode
     from xiyou_tui.study import Study
     from xiyou_tui.training.run import RunDirectory
 
-# One that the text answers, one put to the model just trained, one that no edition of this novel answers.
-QUESTIONS = (("白骨精是怎么骗唐僧的？", "extract"), ("孙悟空的师父是谁？", "retrieve"), ("诸葛亮是怎么借来东风的？", "extract"))
+# Two that the text answers and one that no edition of this novel does.
+QUESTIONS = ("孙悟空的师父是谁？", "白骨精是怎么骗唐僧的？", "诸葛亮是怎么借来东风的？")
+TRAINED = "孙悟空是从哪里来的？"
 POLL = 0.3
 
 
@@ -115,8 +116,13 @@ def _walk(study: Study, bar: Bar, report: Report) -> None:
     first = _train(study, bar, report, "practice-dapt", "dapt", "继续预训练（DAPT）", "")
     second = _train(study, bar, report, "practice-sft", "sft", "样本微调（SFT）", first.id)
     trained = second.trained()
-    with _step(bar, report, "questions", "提三个问题") as step:
-        answers = asyncio.run(_ask(study, str(trained.model), str(trained.adapter or ""), bar))
+    with _step(bar, report, "trained", "问刚训练的模型") as step:
+        (answer,) = asyncio.run(_ask(study, (TRAINED,), "retrieve", bar, str(trained.model), str(trained.adapter or "")))
+        step["question"], step["answer"] = TRAINED, answer.as_record()
+        said = "回答「原著未提及」" if answer.refused else f"引了 {len(answer.citations)} 处原文"
+        step["note"] = f"{TRAINED}它{said}"
+    with _step(bar, report, "questions", "提三个问题（摘引）") as step:
+        answers = asyncio.run(_ask(study, QUESTIONS, "extract", bar))
         report.answers += [answer.as_record() for answer in answers]
         step["refused"] = sum(1 for answer in answers if answer.refused)
         step["note"] = f"{len(answers)} 个回答，拒答 {step['refused']} 个"
@@ -156,16 +162,16 @@ def _train(study: Study, bar: Bar, report: Report, preset: str, name: str, label
     return started
 
 
-async def _ask(study: Study, model: str, adapter: str, bar: Bar) -> list[Answer]:
+async def _ask(study: Study, questions: tuple[str, ...], mode: Mode, bar: Bar, model: str = "", adapter: str = "") -> list[Answer]:
     from xiyou_tui.chat.model import AnswerFailed, AnswerFinished
     from xiyou_tui.chat.responder import open_responder
 
     responder = open_responder(study)
     answers: list[Answer] = []
     try:
-        for number, (question, mode) in enumerate(QUESTIONS):
-            bar.move(number / len(QUESTIONS), question)
-            async for event in responder.answer(question, mode=mode, model=model, adapter=adapter):  # type: ignore[arg-type]
+        for number, question in enumerate(questions):
+            bar.move(number / len(questions), question)
+            async for event in responder.answer(question, mode=mode, model=model, adapter=adapter):
                 if isinstance(event, AnswerFinished):
                     answers.append(event.answer)
                 elif isinstance(event, AnswerFailed):
@@ -187,14 +193,12 @@ def _step(bar: Bar, report: Report, name: str, label: str) -> Iterator[dict[str,
 
 
 def _render(report: Report, study: Study) -> str:
-    shorten: Callable[[str], str] = lambda text: text if len(text) <= 420 else text[:420] + "……"  # noqa: E731
     lines = ["xiyou 演示", ""]
     for step in report.steps:
         lines.append(f"  {step['seconds']:>6.1f} 秒  {step['label']}：{step.get('note', '')}")
     lines.append(f"  {sum(step['seconds'] for step in report.steps):>6.1f} 秒  合计")
-    for answer, (question, mode) in zip(report.answers, QUESTIONS, strict=True):
-        source = {"extract": "摘引，不用模型", "retrieve": "检索，刚训练的练手模型"}[mode]
-        lines += ["", f"问：{question}（{source}）", "答：" + shorten(answer["answer"]).replace("\n", "\n    ")]
+    for question, answer in zip(QUESTIONS, report.answers, strict=True):
+        lines += ["", f"问：{question}", "答：" + _shortened(answer["answer"]).replace("\n", "\n    ")]
     lines += [
         "",
         "练手模型只有几十万参数，说不出通顺的话；它的用处是让整个流程在一分钟里真实地走一遍。",
@@ -202,3 +206,7 @@ def _render(report: Report, study: Study) -> str:
         "下一步：xiyou 打开界面；xiyou corpus import 文件 导入原著。" if study.library.current().is_synopsis else "下一步：xiyou 打开界面。",
     ]
     return "\n".join(lines)
+
+
+def _shortened(text: str, limit: int = 420) -> str:
+    return text if len(text) <= limit else text[:limit] + "……（xiyou chat ask 可看全文）"
