@@ -93,10 +93,15 @@ def target_losses(model: nn.Module, parts: Parts | None, batch: Batch, chunk: in
 
     if not chunk or batch.count <= chunk:
         return score(hidden, batch.targets)
-    piecewise = nn.utils.checkpoint(parts.head, score)
-    pieces = [
-        piecewise(hidden[start : start + chunk], batch.targets[start : start + chunk]) for start in range(0, batch.count, chunk)
-    ]
+    pieces = []
+    for start in range(0, batch.count, chunk):
+        # Whole numbers are captured and not passed in: MLX would look for a gradient with respect to them.
+        wanted = batch.targets[start : start + chunk]
+
+        def score_piece(states: mx.array, targets: mx.array = wanted) -> mx.array:
+            return score(states, targets)
+
+        pieces.append(nn.utils.checkpoint(parts.head, score_piece)(hidden[start : start + chunk]))
     return mx.concatenate(pieces)
 
 
