@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from xiyou_tui.tui.widgets.lines import BLANK, HEAD, Row, Span, flow
 
 INDENT = Span("   ")
 ALSO = "另见："
+PRACTICE_IN = re.compile(r"\bpractice(?:-[0-9a-f]{8})?\b")
 # Whose words a summary is, where that is not the model.
 SOURCES = {"情节索引": "本程序写的情节索引，非原文", "全书检索": "全书逐处检索", "回目": "据回目"}
 RATINGS = {1: Span(" 赞 ", "good"), -1: Span(" 否 ", "bad")}
@@ -19,7 +22,13 @@ RATINGS = {1: Span(" 赞 ", "good"), -1: Span(" 否 ", "bad")}
 
 def describe_mode(mode: Mode, model: str) -> str:
     """摘引, or the mode with the model's name."""
-    return f"{MODES[mode]} · 不用模型" if mode == "extract" else f"{MODES[mode]} · {Path(model).name or '没有模型'}"
+    return f"{MODES[mode]} · 不用模型" if mode == "extract" else f"{MODES[mode]} · {name_model(model) or '没有模型'}"
+
+
+def name_model(model: str) -> str:
+    """A model as people call it: the last part of its directory; 练手模型 for the one made on the spot."""
+    name = Path(model).name
+    return PRACTICE_IN.sub("练手模型", name, count=1) if name.startswith("practice") else name
 
 
 def is_synopsis(cited: CitedPlace) -> bool:
@@ -116,7 +125,8 @@ def _notice_rows(text: str, label: str, refused: bool, width: int) -> list[Row]:
         before = [BLANK] if label else []
         return [*before, *flow([Span(text, "label" if "最接近" not in text else "dim")], width, lead=(INDENT,), hang=(INDENT,))]
     if not refused:
-        return [BLANK, *flow([Span(text, "dim")], width, lead=(INDENT,), hang=(INDENT,))]
+        before = [BLANK] if label else []
+        return [*before, *flow([Span(text, "dim" if label else "warning")], width, lead=(INDENT,), hang=(INDENT,))]
     edge = (INDENT, Span("┃ ", "refusal"))
     spans = [Span(text)]
     if text.startswith(REFUSAL):
@@ -179,14 +189,17 @@ class Live(Entry):
     doing: str = ""
     text: str = ""
     stages: list[Stage] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    seconds: int = 0
 
     def rows(self, width: int) -> list[Row]:
         rows = flow([Span("答 ", "answer"), Span(describe_mode(self.mode, self.model), "dim")], width, hang=(INDENT,))
         if self.text:
             rows += flow([Span("正在说", "summary-label"), Span(" 引文和说法说完再核对", "dim")], width, lead=(INDENT,), hang=(INDENT,))
             rows += flow([Span(self.text), Span("▌", "dim")], width, lead=(INDENT,), hang=(INDENT,))
-        done = "　".join(f"{stage.name} {stage.milliseconds:.0f} 毫秒" for stage in self.stages)
-        rows += flow([Span(self.doing, "warning"), Span(f"　{done}" if done else "", "dim")], width, lead=(INDENT,), hang=(INDENT,))
+        doing = PRACTICE_IN.sub("练手模型", self.doing) + (f" {self.seconds} 秒" if self.seconds > 1 else "")
+        done = "" if self.text else "　".join(f"{stage.name} {stage.milliseconds:.0f} 毫秒" for stage in self.stages)
+        rows += flow([Span(doing, "warning"), Span(f"　{done}" if done else "", "dim")], width, lead=(INDENT,), hang=(INDENT,))
         return [*rows, BLANK]
 
 
@@ -201,10 +214,10 @@ class Failed(Entry):
 
     def rows(self, width: int) -> list[Row]:
         edge = (INDENT, Span("┃ ", "error"))
-        first, *rest = self.error.render().split("\n")
-        rows = flow([Span(first, "error")], width, lead=edge, hang=edge, target=HEAD)
-        for line in rest:
-            rows += flow([Span(line)], width, lead=edge, hang=edge, target=HEAD)
+        rows = flow([Span("没有回答 ", "error"), Span(self.error.what)], width, lead=edge, hang=edge, target=HEAD)
+        for label, text in (("保留 ", self.error.kept), ("可以 ", self.error.next_step)):
+            if text:
+                rows += flow([Span(label, "dim"), Span(text)], width, lead=edge, hang=edge, target=HEAD)
         return [*rows, BLANK]
 
 

@@ -73,7 +73,8 @@ def flow(spans: Iterable[Span], width: int, *, lead: Sequence[Span] = (), hang: 
 
 
 def _unbreakable(mark: str) -> str:
-    return "".join(_NARROW if cell_len(character) == 1 else _BROAD for character in mark)
+    # The brackets stay: they keep the words before and after apart from the mark.
+    return "".join(known if known in "〔〕" else _NARROW if cell_len(known) == 1 else _BROAD for known in mark)
 
 
 def _measure(text: str) -> int:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from textual.message import Message
 from textual.strip import Strip
 
-from xiyou_tui.chat.model import MODES, Answer, CitedPlace
+from xiyou_tui.chat.model import Answer, CitedPlace
 from xiyou_tui.corpus.model import Edition
 from xiyou_tui.corpus.script import convert
 from xiyou_tui.corpus.synopsis import NOTICE
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
+from xiyou_tui.tui.widgets.answer import describe_mode
 from xiyou_tui.tui.widgets.lines import BLANK, LineView, Row, Span, flow
 
 AROUND = 3
@@ -107,7 +108,9 @@ def passage_rows(edition: Edition, cited: CitedPlace, display: str, width: int) 
     start, end = cited.citation.start, cited.citation.end
     first = chapter.paragraph_at(start).number
     last = chapter.paragraph_at(max(start, end - 1)).number
-    title = flow([Span(cited.mark, "mark"), Span(f" {chapter.label}　{convert(chapter.title, display)}", "title")], width)
+    # The title is cited like the rest: it is the first line of the text.
+    heading = "quote" if end <= chapter.body else "title"
+    title = flow([Span(cited.mark, "mark"), Span(f" {chapter.label}　", "title"), Span(convert(chapter.title, display), heading)], width)
     rows = [*title, *(flow([Span(NOTICE, "synopsis")], width) if edition.is_synopsis else ()), BLANK]
     before = ""
     for paragraph in chapter.paragraphs[max(0, first - 1 - AROUND) : last + AROUND]:
@@ -115,7 +118,7 @@ def passage_rows(edition: Edition, cited: CitedPlace, display: str, width: int) 
             rows.append(BLANK)
         before = paragraph.kind
         low, high = max(start, paragraph.start), min(end, paragraph.end)
-        near = first <= paragraph.number <= last
+        near = first <= paragraph.number <= last and end > chapter.body
         lead = Span(f"{paragraph.number:>3} ", "mark" if near else "number")
         plain = "text" if near else "dim"
         if low < high:
@@ -130,7 +133,7 @@ def passage_rows(edition: Edition, cited: CitedPlace, display: str, width: int) 
 def trace_rows(answer: Answer, width: int) -> list[Row]:
     """The stages of an answer with their findings."""
     rows = [*flow([Span("这个回答怎么来的", "title")], width), *flow([Span(answer.question, "question")], width)]
-    rows += [*flow([Span(f"{MODES[answer.mode]}{' · ' + answer.model if answer.model else ''}", "dim")], width), BLANK]
+    rows += [*flow([Span(describe_mode(answer.mode, answer.model), "dim")], width), BLANK]
     if not answer.stages:
         rows += flow([Span("这个回答没有留下经过。", "dim")], width)
     for number, stage in enumerate(answer.stages, 1):

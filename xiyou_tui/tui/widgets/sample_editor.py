@@ -8,6 +8,7 @@ from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -42,6 +43,12 @@ register_keys(
 )
 
 CHECK_PAUSE = 0.25
+
+
+class TalkArea(TextArea, inherit_bindings=False):
+    """A text area without Textual's own F6 and F7, which would swallow the keys of the app and the editor."""
+
+    BINDINGS = [key for key in TextArea.BINDINGS if isinstance(key, Binding) and key.key not in ("f6", "f7")]
 
 
 class CitationList(OptionList):
@@ -101,10 +108,10 @@ class SampleEditor(Vertical):
         with Horizontal(id="editor-columns"):
             with Vertical(id="editor-talk"):
                 yield Choice("题型", KINDS, "fact", id="kind")
-                question = TextArea(id="question", soft_wrap=True, tab_behavior="focus")
+                question = TalkArea(id="question", soft_wrap=True, tab_behavior="focus")
                 question.border_title = "问"
                 yield question
-                answer = TextArea(id="answer", soft_wrap=True, tab_behavior="focus")
+                answer = TalkArea(id="answer", soft_wrap=True, tab_behavior="focus")
                 answer.border_title = "答"
                 yield answer
                 yield Input(placeholder="标签，空格隔开", id="tags", compact=True)

@@ -102,6 +102,7 @@ class SampleStatistics(VerticalScroll, can_focus=True):
                 )
             )
         listed.display = bool(self._pairs)
+        listed.highlighted = 0 if self._pairs else None
 
     @on(OptionList.OptionSelected, "#duplicates")
     def _selected(self, event: OptionList.OptionSelected) -> None:
