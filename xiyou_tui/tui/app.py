@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import App
@@ -18,6 +18,9 @@ from xiyou_tui.tui.keymap import bindings
 from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SampleRequested, SettingsChanged
 from xiyou_tui.tui.terminal import copy_text, install_line_breaking
 from xiyou_tui.tui.theme import THEMES
+
+if TYPE_CHECKING:
+    from xiyou_tui.tui.follow import RunEnded, RunFollower
 
 # mode → (module below xiyou_tui.tui.screens, class). A screen's module is imported when its mode is first opened.
 SCREENS = {
@@ -56,6 +59,7 @@ class XiyouApp(App[None]):
         self.study = study or open_study()
         self._lock = InstanceLock(self.study.places.data)
         self._stop_watching: Callable[[], None] | None = None
+        self._follower: RunFollower | None = None
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.study.settings.text("interface.theme")
@@ -79,6 +83,31 @@ class XiyouApp(App[None]):
             self.call_from_thread(self._adopt, settings)
 
         self._stop_watching = watch_settings(self.study.places.settings, changed)
+        if any(self.study.places.runs.iterdir()):
+            # A run may be going on since the last time: its end is told in whatever mode one is.
+            self.follower.wake()
+
+    @property
+    def follower(self) -> RunFollower:
+        """What follows the runs; started when first needed."""
+        if self._follower is None:
+            from xiyou_tui.tui.follow import RunFollower
+
+            self._follower = RunFollower(self.study.places, self.post_message).start()
+        return self._follower
+
+    def on_run_ended(self, message: RunEnded) -> None:
+        from xiyou_tui.tui.notices import tell_end
+
+        tell_end(self, message.entry)
+
+    async def release_engine(self) -> None:
+        """Let the chat's model give its memory back, before training starts; nothing to do when no chat holds one."""
+        for stack in list(self._screen_stacks.values()):
+            for screen in stack:
+                release = getattr(screen, "release_model", None)
+                if release is not None:
+                    await release()
 
     def _adopt(self, settings: Settings) -> None:
         if settings == self.study.settings and settings.warnings == self.study.settings.warnings:
@@ -157,6 +186,8 @@ class XiyouApp(App[None]):
     def on_unmount(self) -> None:
         if self._stop_watching is not None:
             self._stop_watching()
+        if self._follower is not None:
+            self._follower.close()
         self._lock.release()
 
 

@@ -123,3 +123,15 @@ def copy_text(text: str, write: Callable[[str], None] | None = None) -> bool:
         return False
     write(f"\x1b]52;c;{base64.b64encode(text.encode('utf-8')).decode()}\a")
     return True
+
+
+def announce(write: Callable[[str], None], title: str, text: str) -> None:
+    """Set the window's title, and ask the terminals that can (iTerm2, Ghostty, WezTerm, kitty) for a desktop notification."""
+
+    def plain(words: str) -> str:
+        return "".join(letter for letter in words if letter.isprintable() and letter not in ";")
+
+    write(f"\x1b]2;{plain(title)}\a")
+    program = os.environ.get("TERM_PROGRAM", "").lower()
+    if program in ("iterm.app", "ghostty", "wezterm") or os.environ.get("KITTY_WINDOW_ID"):
+        write(f"\x1b]9;{plain(title)}：{plain(text)}\a")
