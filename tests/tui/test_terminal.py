@@ -44,7 +44,7 @@ def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one(text: st
 
 
 def _runs(text: str) -> list[str]:
-    return [match.group() for match in terminal.UNIT.finditer(text)]
+    return [match.group() for match in terminal.CHUNK.finditer(text)]
 
 
 def test_rich_and_textual_wrap_by_the_same_rules() -> None:

@@ -209,7 +209,9 @@ def edition_id(chapters: tuple[Chapter, ...]) -> str:
 
 
 def chinese_number(value: int) -> str:
-    """1 → 一, 12 → 十二, 27 → 二十七, 100 → 一百, 108 → 一百零八 (up to 999)."""
+    """1 → 一, 12 → 十二, 27 → 二十七, 100 → 一百, 108 → 一百零八; from 1000 on digit by digit."""
+    if value > 999:
+        return "".join(DIGITS[int(digit)] for digit in str(value))
     hundreds, rest = divmod(value, 100)
     tens, ones = divmod(rest, 10)
     text = f"{DIGITS[hundreds]}百" if hundreds else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib import resources
 from pathlib import Path
 
 from xiyou_tui.errors import StorageError
@@ -11,9 +10,8 @@ from xiyou_tui.errors import StorageError
 
 def migrations() -> list[tuple[int, str]]:
     """All migrations as (number, SQL), in order: the files `migrations/NNNN_name.sql`."""
-    folder = resources.files("xiyou_tui.storage") / "migrations"
-    found = [(int(item.name[:4]), item.read_text("utf-8")) for item in folder.iterdir() if item.name.endswith(".sql")]
-    return sorted(found)
+    folder = Path(__file__).parent / "migrations"
+    return sorted((int(path.name[:4]), path.read_text("utf-8")) for path in folder.glob("*.sql"))
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,10 +137,16 @@ class Settings:
 def load_settings(path: Path) -> Settings:
     """The settings at `path`. A missing file means the defaults; a broken one too, with the reason in `warnings`."""
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        return Settings(warnings=(f"settings.toml 读不懂（{error}），暂用默认设置；文件没有改动。",))
+    import tomllib
+
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         return Settings(warnings=(f"settings.toml 读不懂（{error}），暂用默认设置；文件没有改动。",))
     values: dict[str, Value] = {}
     warnings: list[str] = []
@@ -158,6 +163,8 @@ def load_settings(path: Path) -> Settings:
 
 def save_settings(path: Path, settings: Settings) -> None:
     """Write all settings atomically. A file that could not be read before is kept beside it as `settings.toml.bad`."""
+    import tomllib
+
     import tomli_w
 
     try:

@@ -70,7 +70,7 @@ class XiyouApp(App[None]):
         return self.study.library.current().title
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._settle)
+        self.set_timer(0.3, self._settle)
 
     def _settle(self) -> None:
         """What can wait until the first picture is on the screen."""

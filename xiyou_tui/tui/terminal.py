@@ -16,13 +16,13 @@ from collections.abc import Callable
 
 OPENERS = "“‘（《〈「『【〔［｛([{"
 CLOSERS = "”’）》〉」』】〕］｝)]}，。！？；：、．…—·,.!?;:%％～"
-# A run that must not be broken: opening marks + one wide character or one run of narrow ones + closing marks.
-_WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\uabff\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
-_O, _C = re.escape(OPENERS), re.escape(CLOSERS)
-_CORE = rf"[{_O}]*(?:[{_WIDE}]|[^\s{_WIDE}{_O}{_C}]+|)[{_C}]*"
-UNIT = re.compile(rf"(?=\S){_CORE}")
-CHUNK = re.compile(rf"(?=\S){_CORE}\s*|\s+")
-WORD = re.compile(rf"\s*(?=\S){_CORE}\s*|\s+")
+# A run that must not be broken: opening marks + one character or one run of Latin ones + closing marks. The classes are kept
+# small: each that reaches past U+00FF costs a millisecond to compile, and this module is on the way to the first picture.
+_OPEN, _CLOSE = f"[{re.escape(OPENERS)}]*", f"[{re.escape(CLOSERS)}]*"
+_LATIN = r"[0-9A-Za-z_@#$&*+/=<>|\\^~'\"À-ÿ-]+"
+_CORE = rf"(?=\S){_OPEN}(?:{_LATIN}|\S?){_CLOSE}"
+CHUNK = re.compile(rf"{_CORE}\s*|\s+")
+WORD = re.compile(rf"\s*{_CORE}\s*|\s+")
 
 # A key with punctuation also listens for what an active input method sends in its place.
 FULL_WIDTH = {

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
-from typing import cast
 
-from textual import on, work
+from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
@@ -15,22 +12,14 @@ from textual.widgets import TextArea
 
 from xiyou_tui.chat.conversations import Message
 from xiyou_tui.chat.model import (
-    Answer,
-    AnswerFailed,
-    AnswerFinished,
     CitedPlace,
-    EngineStateChanged,
-    Mode,
-    StageFinished,
-    TokenArrived,
 )
-from xiyou_tui.chat.responder import Responder, open_responder
-from xiyou_tui.errors import ChatError, XiyouError
+from xiyou_tui.errors import XiyouError
 from xiyou_tui.storage.state import read_state, write_state
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SettingsChanged
-from xiyou_tui.tui.screens.chat_actions import ChatActions
-from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Live, Plain, Question, Suggestions, Unanswered
+from xiyou_tui.tui.screens.chat_asking import ChatAsking
+from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Plain, Question, Suggestions, Unanswered
 from xiyou_tui.tui.widgets.conversations import ConversationList
 from xiyou_tui.tui.widgets.lines import HEAD
 from xiyou_tui.tui.widgets.passage import PassagePanel
@@ -57,13 +46,10 @@ register_keys(
     Key("chat", "escape", "leave", "停下", "停止回答；关边栏；回到问题"),
 )
 
-# An answer in the making is drawn at most so many times a second.
-DRAWS = 20
-REMEMBERED = 100
 SUGGESTED = ("白骨精三次变成了什么人？", "是谁把紧箍咒传给唐僧的？", "第二十七回讲了什么？", "诸葛亮为什么要帮孙悟空？")
 
 
-class ChatScreen(ChatActions):
+class ChatScreen(ChatAsking):
     """Ask, and check every answer against the text."""
 
     mode = "chat"
@@ -74,14 +60,7 @@ class ChatScreen(ChatActions):
 
     def __init__(self) -> None:
         super().__init__()
-        self._live: Live | None = None
-        self._live_question: Question | None = None
-        self._live_conversation = ""
-        self._dirty = False
-        self._ticker: Timer | None = None
         self._saver: Timer | None = None
-        self._indexed: set[str] = set()
-        self._responder: Responder | None = None
 
     def body(self) -> Iterable[Widget]:
         with Horizontal():
@@ -92,23 +71,8 @@ class ChatScreen(ChatActions):
                 yield QuestionInput(id="question")
             yield PassagePanel(id="passage")
 
-    @property
-    def responder(self) -> Responder:
-        """The door to answers; made when first needed."""
-        if self._responder is None:
-            self._responder = open_responder(self.study)
-        return self._responder
-
-    @property
-    def chat_mode(self) -> Mode:
-        return cast(Mode, self.study.settings.text("chat.mode"))
-
-    @property
-    def answering(self) -> bool:
-        return self._live is not None
-
     def on_mount(self) -> None:
-        self._ticker = self.set_interval(1 / DRAWS, self._draw_live, pause=True)
+        self.prepare_drawing()
         self.question.remember(read_state(self.study.connection, "chat.asked", []))
         self.question.put(read_state(self.study.connection, "chat.draft", ""))
         last = read_state(self.study.connection, "chat.conversation", "")
@@ -116,8 +80,7 @@ class ChatScreen(ChatActions):
         self.question.focus()
 
     async def on_unmount(self) -> None:
-        if self._responder is not None:
-            await self._responder.close()
+        await self.close_engine()
 
     # What is shown.
 
@@ -169,16 +132,6 @@ class ChatScreen(ChatActions):
         self.question.border_title = f"问 {'提要卷' if edition.is_synopsis else '《' + edition.title + '》'}"
         self.question.border_subtitle = "Esc 停" if self.answering else "Esc 不改" if self.editing else ""
 
-    def model_name(self) -> str:
-        """The name of the model that would answer; "" where there is none."""
-        from xiyou_tui.models.registry import practice_directory
-
-        chosen = self.study.settings.text("chat.model")
-        path = Path(chosen).expanduser() if chosen else practice_directory(self.study.places)
-        adapter = self.study.settings.text("chat.adapter")
-        named = "练手模型" if not chosen else path.name
-        return f"{named}{' + ' + Path(adapter).name if adapter else ''}" if path.is_dir() else ""
-
     @on(EditionChanged)
     def _edition_changed(self) -> None:
         self.refresh_bar()
@@ -190,147 +143,7 @@ class ChatScreen(ChatActions):
         self.transcript.set_measure(event.settings.whole("interface.width") + 8)
         self.refresh_bar()
 
-    # Asking.
-
-    @on(QuestionInput.Sent)
-    def _sent(self, event: QuestionInput.Sent) -> None:
-        if self.answering:
-            self.notify("上一个问题还在回答。Esc 停下它，再问这个。", timeout=3)
-            return
-        try:
-            question = self._keep_question(event.text)
-        except (XiyouError, sqlite3.Error) as error:
-            self.complain_of(error, "问题还在输入框里。")
-            return
-        self.question.put("")
-        self._remember_question(event.text)
-        self.begin(question)
-
-    def _keep_question(self, text: str) -> Question:
-        """Store a question before it is answered, in the place of the one that is being edited or was left unanswered."""
-        if not self.conversation:
-            self.conversation = self.store.create().id
-            write_state(self.study.connection, "chat.conversation", self.conversation)
-        entries = list(self.transcript.entries)
-        replaced = self.editing or self._left_unanswered(entries, text)
-        if replaced is not None and replaced in entries:
-            self.store.truncate(self.conversation, replaced.message)
-            entries = entries[: entries.index(replaced)]
-            self.transcript.show(entries)
-        elif entries and isinstance(entries[0], Suggestions):
-            self.transcript.show([])
-        self.editing = None
-        message = self.store.add_question(self.conversation, text)
-        return Question(text=text, message=message.number)
-
-    @staticmethod
-    def _left_unanswered(entries: list[Entry], text: str) -> Question | None:
-        """The last question, when it is the same and has no whole answer: it is asked again, not twice."""
-        if len(entries) < 2 or not isinstance(entries[-2], Question) or entries[-2].text != text:
-            return None
-        last = entries[-1]
-        whole = isinstance(last, Plain) or (isinstance(last, Answered) and not last.answer.stopped)
-        return None if whole else entries[-2]
-
-    def _remember_question(self, text: str) -> None:
-        before = [known for known in read_state(self.study.connection, "chat.asked", []) if known != text]
-        asked = [*before[-REMEMBERED + 1 :], text]
-        write_state(self.study.connection, "chat.asked", asked)
-        self.question.remember(asked)
-
-    def begin(self, question: Question, old: Entry | None = None) -> None:
-        """Answer a question that is stored; with `old`, in the place of that entry."""
-        edition = self.study.library.current().id
-        live = Live(mode=self.chat_mode, model=self.model_name() if self.chat_mode != "extract" else "")
-        live.doing = "正在找……" if edition in self._indexed else "正在建索引……"
-        self._live, self._live_question, self._live_conversation = live, question, self.conversation
-        self.close_panel()
-        self.transcript.clear_cursor()
-        if old is None:
-            self.transcript.add(question, live)
-        else:
-            self.transcript.replace(old, live)
-        if self._ticker is not None:
-            self._ticker.resume()
-        self.refresh_bar()
-        self.query_one(ConversationList).refresh_list(self.conversation)
-        self._answer(question, live, self.conversation, old if isinstance(old, Answered | Plain) else None, edition)
-
-    @work(exclusive=True, group="answer")
-    async def _answer(self, question: Question, live: Live, conversation: str, old: Answered | Plain | None, edition: str) -> None:
-        finished = False
-        try:
-            history = self.store.history(conversation, before=question.message)
-            async for event in self.responder.answer(question.text, mode=live.mode, history=history):
-                match event:
-                    case StageFinished(stage=stage):
-                        self._indexed.add(edition)
-                        live.stages.append(stage)
-                        live.doing = "正在找……"
-                    case EngineStateChanged(text=text):
-                        live.doing = text
-                    case TokenArrived(text=text):
-                        live.text += text
-                    case AnswerFinished(answer=answer, tokens=tokens, seconds=seconds):
-                        finished = True
-                        self._indexed.add(edition)
-                        speed = f"{tokens / seconds:.0f} 词元/秒" if tokens and seconds > 0 else ""
-                        self._finish(question, live, conversation, old, answer, speed)
-                    case AnswerFailed(error=error):
-                        finished = True
-                        self._fail(question, live, error, old)
-                self._dirty = True
-        except XiyouError as error:
-            finished = True
-            self._fail(question, live, error, old)
-        except sqlite3.Error as error:
-            finished = True
-            self._fail(question, live, stored_badly(error), old)
-        finally:
-            if not finished and self.is_mounted:
-                self._end(live, old or Unanswered(), give_back=question.text)
-
-    def _finish(self, question: Question, live: Live, conversation: str, old: Answered | Plain | None, answer: Answer, speed: str) -> None:
-        if old is not None:
-            self.store.replace_answer(old.message, answer)
-            number = old.message
-        else:
-            number = self.store.add_answer(conversation, answer).number
-        self._end(live, Answered(answer=answer, message=number, note=speed), give_back=question.text if answer.stopped else "")
-
-    def _fail(self, question: Question, live: Live, error: XiyouError, old: Answered | Plain | None) -> None:
-        failed = Failed(error=error)
-        self._end(live, *((old, failed) if old is not None else (failed,)), give_back=question.text)
-
-    def _end(self, live: Live, *entries: Entry, give_back: str = "") -> None:
-        """Put what came of an answer in its place; an unanswered question goes back into the empty question line."""
-        if self._live is live:
-            self._live, self._live_question = None, None
-            if self._ticker is not None:
-                self._ticker.pause()
-        if live in self.transcript.entries:
-            self.transcript.replace(live, *entries)
-        if give_back and not self.question.text.strip():
-            self.question.put(give_back)
-        self.refresh_bar()
-        self.query_one(ConversationList).refresh_list(self.conversation)
-
-    def _draw_live(self) -> None:
-        if self._dirty and self._live is not None:
-            self._dirty = False
-            self.transcript.changed(self._live)
-
-    @work(group="stop")
-    async def _stop(self) -> None:
-        """Stop the answer: what the model has said so far is kept; where it has said nothing, only the question is."""
-        live = self._live
-        if live is None:
-            return
-        if live.text:
-            await self.responder.stop()
-        else:
-            self.workers.cancel_group(self, "answer")
-            await self.responder.stop()
+    # What is being typed.
 
     @on(TextArea.Changed, "#question")
     def _draft_changed(self, event: TextArea.Changed) -> None:
@@ -433,7 +246,7 @@ class ChatScreen(ChatActions):
     def action_leave(self) -> None:
         focused = self.focused
         if self.answering:
-            self._stop()
+            self.stop_answer()
         elif self.has_class("panel-on"):
             self.close_panel()
             if focused is not None and isinstance(focused, PassagePanel):
@@ -454,10 +267,3 @@ def entry_of(message: Message) -> Entry:
     if message.answer is None:
         return Plain(text=message.text, message=message.number)
     return Answered(answer=message.answer, message=message.number, rating=message.rating)
-
-
-def stored_badly(error: sqlite3.Error) -> ChatError:
-    """What to say when the conversation could not be written."""
-    return ChatError(
-        f"回答没有记进对话（{error}）。", kept="问题已保留，先前的对话都在。", next_step="腾出磁盘空间，或关掉另一个 xiyou，再问一次。", code="not-stored"
-    )

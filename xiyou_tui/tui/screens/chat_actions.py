@@ -122,6 +122,15 @@ class ChatActions(ModeScreen):
             return
         if self.question.text == asked.text:
             self.question.put("")
+        index = entries.index(entry)
+        if isinstance(entry, Failed) and isinstance(entries[index - 1], Answered | Plain):
+            # Asking again failed before: it is still the earlier answer that is to be replaced.
+            self.transcript.replace(entry)
+            entry = entries[index - 1]
+        if isinstance(entry, Failed | Unanswered) and index != len(entries) - 1:
+            # What was never answered has no place of its own further up: the question is asked anew at the end.
+            self.question.post_message(QuestionInput.Sent(asked.text))
+            return
         self.begin(asked, entry)
 
     def action_edit(self) -> None:

@@ -84,7 +84,8 @@ class CorpusScreen(ModeScreen):
     def on_mount(self) -> None:
         self._open_edition()
         self.reader.focus()
-        self.query_one(SidePanel).prepare()
+        # Loading what is known of the text would compete with the first picture.
+        self.set_timer(0.2, self.query_one(SidePanel).prepare)
 
     def on_screen_resume(self) -> None:
         self._refresh_contents()

@@ -19,6 +19,8 @@ from xiyou_tui.tui.screens.dialogs import Dialog
 class ReasonDialog(Dialog[str]):
     """Ask why the sample refuses; returns the reason. A usual one is a digit away, any other can be typed."""
 
+    BINDINGS = [(str(number), f"pick({number})", "选定") for number in range(1, len(REFUSAL_REASONS) + 1)]
+
     def __init__(self, reason: str = "") -> None:
         super().__init__()
         self._reason = reason
@@ -38,18 +40,10 @@ class ReasonDialog(Dialog[str]):
     def on_mount(self) -> None:
         reasons = list(REFUSAL_REASONS.values())
         self.query_one(OptionList).highlighted = reasons.index(self._reason) if self._reason in reasons else 0
-        self.query_one(OptionList).focus()
+        self.set_focus(self.query_one(OptionList))
 
-    def key_digit(self, digit: int) -> None:
-        reasons = list(REFUSAL_REASONS.values())
-        if digit <= len(reasons) and not self.query_one(Input).has_focus:
-            self.dismiss(reasons[digit - 1])
-
-    def on_key(self, event) -> None:  # type: ignore[no-untyped-def]
-        if event.character and event.character in "12345" and not self.query_one(Input).has_focus:
-            event.stop()
-            event.prevent_default()
-            self.key_digit(int(event.character))
+    def action_pick(self, number: int) -> None:
+        self.dismiss(list(REFUSAL_REASONS.values())[number - 1])
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -116,4 +110,4 @@ class OutcomeDialog(Dialog[None]):
 
     def on_mount(self) -> None:
         for lines in self.query("#lines"):
-            lines.focus()
+            self.set_focus(lines)

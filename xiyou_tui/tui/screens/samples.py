@@ -189,7 +189,7 @@ class SamplesScreen(ModeScreen):
         if self._back_to == "review":
             review = self.query_one(SampleReview)
             review.show_current()
-            review.focus()
+            self.set_focus(review)
         elif self._back_to == "statistics":
             self.query_one(SampleStatistics).begin()
         self.list_view.reload(keep=event.id)
@@ -202,7 +202,7 @@ class SamplesScreen(ModeScreen):
             self.xiyou.post_message(PassageRequested(event.chapter, 0, 1))
         else:
             await self.xiyou.open_mode("corpus")
-        self.xiyou.notify("选好一段，按 a 加到这条样本；按 2 不选，回来接着写。", timeout=6)
+        self.xiyou.notify("选好一段，按 a 加到这条样本；按 2 不选，回来接着写。", timeout=4)
 
     @on(SampleReview.EditRequested)
     @on(SampleStatistics.EditRequested)
@@ -249,7 +249,8 @@ class SamplesScreen(ModeScreen):
 
     def _do_approve(self, ids: tuple[str, ...]) -> None:
         changed = self.study.samples.change(ids, action="通过", status="approved")
-        self._done(f"{STATUSES['approved']} {changed} 条。")
+        if ids:
+            self._done(f"{changed} 条标成{STATUSES['approved']}。" if changed else f"已经是{STATUSES['approved']}了。")
 
     def _do_delete(self, ids: tuple[str, ...]) -> None:
         with self.study.samples.batch():

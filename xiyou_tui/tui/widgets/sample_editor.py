@@ -157,7 +157,7 @@ class SampleEditor(Vertical):
         self._check()
         if not _is_blank(sample) and not stored:
             self._write_draft(sample)
-        self.query_one("#question" if not sample.question else "#answer", TextArea).focus()
+        self.screen.set_focus(self.query_one("#question" if not sample.question else "#answer", TextArea))
 
     def add_citations(self, citations: Sequence[Citation]) -> None:
         """Add citations (those it has already are left out)."""
@@ -357,7 +357,7 @@ class SampleEditor(Vertical):
     def _cite_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if not event.value.strip():
-            self.query_one("#answer", TextArea).focus()
+            self.screen.set_focus(self.query_one("#answer", TextArea))
             return
         try:
             self.add_citations([self._cited(event.value)])
@@ -388,7 +388,7 @@ class SampleEditor(Vertical):
 
     def action_close(self) -> None:
         if self.query_one("#cite", Input).has_focus:
-            self.query_one("#answer", TextArea).focus()
+            self.screen.set_focus(self.query_one("#answer", TextArea))
             return
         self.close()
 
@@ -413,7 +413,7 @@ class SampleEditor(Vertical):
         self.app.push_screen(ReasonDialog(sample.reason), chosen)
 
     def action_cite(self) -> None:
-        self.query_one("#cite", Input).focus()
+        self.screen.set_focus(self.query_one("#cite", Input))
 
     def action_pick(self) -> None:
         sample = self._sample
@@ -430,12 +430,15 @@ class SampleEditor(Vertical):
             if not any(text.strip() for text in self._exchanges[-1]):
                 return
             self._exchanges.append(("", ""))
+            if self._sample.kind not in ("multi", "refusal"):
+                self.query_one("#kind", Choice).value = "multi"
+                self._change(kind="multi")
         elif step < 0 and not any(text.strip() for text in self._exchanges[-1]) and self._at == len(self._exchanges) - 1:
             self._exchanges.pop()
         self._at = target
         self._show_exchange()
         self._check()
-        self.query_one("#question", TextArea).focus()
+        self.screen.set_focus(self.query_one("#question", TextArea))
 
     def action_step_kind(self) -> None:
         self.query_one("#kind", Choice).step(1)
@@ -451,7 +454,7 @@ class SampleEditor(Vertical):
         citations = self._sample.citations
         self._change(citations=citations[:at] + citations[at + 1 :])
         if not self._sample.citations:
-            self.query_one("#cite", Input).focus()
+            self.screen.set_focus(self.query_one("#cite", Input))
 
 
 def _is_blank(sample: Sample) -> bool:

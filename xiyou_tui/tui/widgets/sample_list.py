@@ -136,7 +136,7 @@ class SampleList(Vertical):
             )
 
     def focus_table(self) -> None:
-        self.table.focus()
+        self.screen.set_focus(self.table)
 
     def on_mount(self) -> None:
         self.query_one("#drafts", Static).display = False
@@ -154,7 +154,7 @@ class SampleList(Vertical):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.reload()
-        self.table.focus()
+        self.screen.set_focus(self.table)
 
     @on(SampleTable.TicksChanged)
     def _ticked(self) -> None:
@@ -204,7 +204,7 @@ class SampleList(Vertical):
         self.post_message(self.Asked("review", tuple(row.id for row in self.table.rows if row.id in self.table.ticked)))
 
     def action_find(self) -> None:
-        self.query_one("#filter", Input).focus()
+        self.screen.set_focus(self.query_one("#filter", Input))
 
     def action_export(self) -> None:
         ids = self.table.ticked_or_chosen() if self.table.ticked else [row.id for row in self.table.rows]
@@ -257,7 +257,7 @@ class SampleList(Vertical):
 
     def action_clear(self) -> None:
         if self.query_one("#filter", Input).has_focus:
-            self.table.focus()
+            self.screen.set_focus(self.table)
         elif self.table.ticked:
             self.table.ticked = set()
             self.table.refresh()

@@ -37,6 +37,8 @@ register_keys(
     Key("review", "escape", "close", "返回", "回到列表", 3),
 )
 
+# Characters shown before and after the cited ones.
+CONTEXT = 160
 ACTIONS = {"approved": "通过", "returned": "退回"}
 
 
@@ -91,7 +93,7 @@ class SampleReview(Vertical, can_focus=True):
         self._queue, self._at, self._decided, self._steps = ids, 0, {}, []
         self._near = NearIndex((row.id, row.question) for row in self._study.samples.rows())
         self.show_current()
-        self.focus()
+        self.screen.set_focus(self)
 
     def show_current(self) -> None:
         """Show the sample at hand as the database has it now (after an edit, say)."""
@@ -120,6 +122,9 @@ class SampleReview(Vertical, can_focus=True):
             return Content.assemble(head, "\n", passage.text or "原文找不到了。")
         first, last = chapter.paragraph_at(citation.start), chapter.paragraph_at(max(citation.start, citation.end - 1))
         before, after = chapter.text[first.start : citation.start], chapter.text[citation.end : last.end]
+        # A paragraph may fill a screen; the cited words must be in sight.
+        before = before if len(before) <= CONTEXT else "…" + before[-CONTEXT:]
+        after = after if len(after) <= CONTEXT else after[:CONTEXT] + "…"
         cited = chapter.text[citation.start : citation.end]
         return Content.assemble(
             head, f" {chapter.label}　", (chapter.title, "$foreground 60%"), "\n",

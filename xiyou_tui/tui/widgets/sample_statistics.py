@@ -66,7 +66,7 @@ class SampleStatistics(VerticalScroll, can_focus=True):
         """Count anew and show the figures when they are there."""
         self.query_one("#figures", Static).update(Content.styled("正在数……", "$foreground 60%"))
         self.query_one("#duplicates").display = False
-        self.focus()
+        self.screen.set_focus(self)
         self._count()
 
     @work(thread=True, exclusive=True, group="sample-statistics")
