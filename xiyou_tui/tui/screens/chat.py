@@ -42,7 +42,7 @@ register_keys(
     Key("chat", "ctrl+l", "list", "对话表", "到对话列表，再按一次回来", 4),
     Key("chat", "ctrl+n", "new", "新对话", "开一个新对话", 3),
     Key("chat", "ctrl+f", "search", "搜对话", "在所有对话里搜索"),
-    Key("chat", "ctrl+w", "open_questions", "没答上的", "拒答过的问题，一个个处理"),
+    Key("chat", "ctrl+w", "work", "待处理", "拒答过的问题和待审的偏好对"),
     Key("chat", "escape", "leave", "停下", "停止回答；关边栏；回到问题"),
 )
 

@@ -243,7 +243,7 @@ class ChatActions(ModeScreen):
                 PreferenceStore(self.study.connection).add(
                     answer.question, done.text, answer.text, citations=kept_citations(answer, done.text), message=entry.message
                 )  # fmt: skip
-                self.notify("存成了偏好对（待审）：改过的胜过原来的。", timeout=4)
+                self.notify("存成了偏好对（待审）。^W 去通过它。", timeout=4)
             else:
                 self.notify(self._save_sample(answer, done.text), timeout=4)
         except (XiyouError, sqlite3.Error) as error:
@@ -361,10 +361,10 @@ class ChatActions(ModeScreen):
         self.notify("对话回来了。", timeout=2)
 
     @work
-    async def action_open_questions(self) -> None:
-        from xiyou_tui.tui.screens.chat_dialogs import OpenQuestionsDialog
+    async def action_work(self) -> None:
+        from xiyou_tui.tui.screens.chat_dialogs import WorkDialog
 
-        message = await self.app.push_screen_wait(OpenQuestionsDialog(self.store.refused()))
+        message = await self.app.push_screen_wait(WorkDialog(self.store.refused(), PreferenceStore(self.study.connection)))
         if message is None:
             return
         if message.conversation != self.conversation:

@@ -1,4 +1,4 @@
-"""Dialogs of the chat pane: a new name for a conversation, a better answer, the preference pairs, the open questions."""
+"""Dialogs of the chat pane: a new name for a conversation, a better answer, what waits to be worked through, all places."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from textual.widgets.option_list import Option
 
 from xiyou_tui.chat.conversations import Message
 from xiyou_tui.chat.model import CitedPlace
+from xiyou_tui.chat.preferences import Preference, PreferenceStore
 from xiyou_tui.corpus.model import Edition
 from xiyou_tui.tui.screens.dialogs import Dialog
+from xiyou_tui.tui.widgets.conversations import shorten
 from xiyou_tui.tui.widgets.lines import printable
 from xiyou_tui.tui.widgets.places import PlaceList
 
@@ -78,34 +80,75 @@ class CorrectDialog(Dialog[Correction]):
             self.dismiss(Correction(kind, text))
 
 
-class OpenQuestionsDialog(Dialog[Message]):
-    """The questions that were refused, newest first: to be worked through. Returns the chosen answer's message."""
+class WorkDialog(Dialog[Message]):
+    """What waits to be worked through: questions that were refused, and preference pairs that nobody has approved yet.
 
-    def __init__(self, messages: tuple[Message, ...]) -> None:
+    Returns the message of the chosen refusal; pairs are approved and thrown away on the spot.
+    """
+
+    BINDINGS = [("escape", "leave", "关闭"), ("d,delete,ctrl+d", "discard", "删去偏好对")]
+
+    def __init__(self, refused: tuple[Message, ...], pairs: PreferenceStore) -> None:
         super().__init__()
-        self._messages = messages
+        self._refused = {str(message.number): message for message in refused if message.answer is not None}
+        self._pairs = pairs
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = f"没有答上的问题 {len(self._messages)}"
-            box.border_subtitle = "Enter 打开那次对话 · Esc 关闭"
-            if not self._messages:
-                yield Label("没有。答不上的问题会在这里排着，等你补样本或换个问法。", classes="hint")
-            yield OptionList(
-                *[
-                    Option(
-                        Content.assemble(
-                            (printable(message.answer.question), "bold"), ("\n  " + printable(message.answer.reason or message.answer.text)[:60], "$foreground 60%")
-                        )
-                    )
-                    for message in self._messages
-                    if message.answer is not None
-                ]
-            )  # fmt: skip
+            box.border_title = "待处理"
+            box.border_subtitle = "Enter 打开对话、通过偏好对 · d 删去偏好对 · Esc 关闭"
+            yield Label("没有。答不上的问题和待审的偏好对会在这里排着。", classes="hint", id="nothing")
+            yield OptionList(id="work")
+
+    def on_mount(self) -> None:
+        self._fill()
+        self.query_one(OptionList).focus()
+
+    def _fill(self) -> None:
+        options = self.query_one(OptionList)
+        at = options.highlighted
+        options.clear_options()
+        pairs = self._pairs.list()
+        options.add_options([Option(_refused_line(message), id=f"m{number}") for number, message in self._refused.items()])
+        options.add_options([Option(_pair_line(pair), id=f"p{pair.id}") for pair in pairs])
+        self.query_one("#nothing").display = options.option_count == 0
+        if options.option_count:
+            options.highlighted = min(at or 0, options.option_count - 1)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss([message for message in self._messages if message.answer is not None][event.option_index])
+        id = str(event.option.id)
+        if id.startswith("m"):
+            self.dismiss(self._refused[id[1:]])
+            return
+        pair = next((known for known in self._pairs.list() if known.id == id[1:]), None)
+        if pair is not None:
+            self._pairs.set_status(pair.id, "review" if pair.status == "approved" else "approved")
+        self._fill()
+
+    def action_discard(self) -> None:
+        options = self.query_one(OptionList)
+        option = options.get_option_at_index(options.highlighted) if options.highlighted is not None else None
+        if option is not None and str(option.id).startswith("p"):
+            self._pairs.delete(str(option.id)[1:])
+            self._fill()
+
+
+def _refused_line(message: Message) -> Content:
+    assert message.answer is not None
+    reason = message.answer.reason or message.answer.text
+    return Content.assemble(("拒答 ", "$error"), (printable(message.answer.question), "bold"), ("\n     " + _line(reason, 64), "$foreground 60%"))
+
+
+def _pair_line(pair: Preference) -> Content:
+    status = ("通过 ", "$success") if pair.status == "approved" else ("待审 ", "$warning")
+    return Content.assemble(
+        status, (_line(pair.prompt, 64), "bold"), ("\n  好 ", "$success"), _line(pair.chosen, 64), ("\n  差 ", "$error"), (_line(pair.rejected, 64), "$foreground 60%"),
+    )  # fmt: skip
+
+
+def _line(text: str, width: int) -> str:
+    return shorten(printable(" ".join(text.split())), width)
 
 
 class PlacesDialog(Dialog[CitedPlace]):

@@ -1,0 +1,227 @@
+"""Asking: from the question line through the engine to an answer that stands in the talk, or a failure that keeps the question."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import cast
+
+from textual import on, work
+from textual.timer import Timer
+
+from xiyou_tui.chat.model import Answer, AnswerFailed, AnswerFinished, EngineStateChanged, Mode, StageFinished, TokenArrived
+from xiyou_tui.chat.responder import Responder, open_responder
+from xiyou_tui.errors import ChatError, XiyouError
+from xiyou_tui.storage.state import read_state, write_state
+from xiyou_tui.tui.screens.chat_actions import ChatActions
+from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Live, Plain, Question, Suggestions, Unanswered, name_model
+from xiyou_tui.tui.widgets.conversations import ConversationList
+from xiyou_tui.tui.widgets.question import QuestionInput
+
+# An answer in the making is drawn at most so many times a second.
+DRAWS = 20
+REMEMBERED = 100
+
+
+class ChatAsking(ChatActions):
+    """The part of the chat pane that asks: one question at a time, whichever conversation is shown meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live: Live | None = None
+        self._live_question: Question | None = None
+        self._live_conversation = ""
+        self._live_before: Answered | Plain | None = None
+        self._dirty = False
+        self._ticker: Timer | None = None
+        self._indexed: set[str] = set()
+        self._responder: Responder | None = None
+
+    @property
+    def responder(self) -> Responder:
+        """The door to answers; made when first needed."""
+        if self._responder is None:
+            self._responder = open_responder(self.study)
+        return self._responder
+
+    @property
+    def chat_mode(self) -> Mode:
+        return cast(Mode, self.study.settings.text("chat.mode"))
+
+    @property
+    def answering(self) -> bool:
+        return self._live is not None
+
+    def prepare_drawing(self) -> None:
+        """Set up the clock by which an answer in the making is drawn."""
+        self._ticker = self.set_interval(1 / DRAWS, self._draw_live, pause=True)
+
+    async def close_engine(self) -> None:
+        """End the engine process, if one was started."""
+        if self._responder is not None:
+            await self._responder.close()
+
+    def model_name(self) -> str:
+        """The name of the model that would answer; "" where there is none."""
+        from xiyou_tui.models.registry import practice_directory
+
+        chosen = self.study.settings.text("chat.model")
+        path = Path(chosen).expanduser() if chosen else practice_directory(self.study.places)
+        adapter = self.study.settings.text("chat.adapter")
+        return f"{name_model(path.name)}{' + ' + Path(adapter).name if adapter else ''}" if path.is_dir() else ""
+
+    @on(QuestionInput.Sent)
+    def _sent(self, event: QuestionInput.Sent) -> None:
+        if self.answering:
+            self.notify("上一个问题还在回答。Esc 停下它，再问这个。", timeout=3)
+            return
+        try:
+            question = self._keep_question(event.text)
+        except (XiyouError, sqlite3.Error) as error:
+            self.complain_of(error, "问题还在输入框里。")
+            return
+        self.question.put("")
+        self._remember_question(event.text)
+        self.begin(question)
+
+    def _keep_question(self, text: str) -> Question:
+        """Store a question before it is answered, in the place of the one that is being edited or was left unanswered."""
+        if not self.conversation:
+            self.conversation = self.store.create().id
+            write_state(self.study.connection, "chat.conversation", self.conversation)
+        entries = list(self.transcript.entries)
+        replaced = self.editing or self._left_unanswered(entries, text)
+        if replaced is not None and replaced in entries:
+            self.store.truncate(self.conversation, replaced.message)
+            entries = entries[: entries.index(replaced)]
+            self.transcript.show(entries)
+        elif entries and isinstance(entries[0], Suggestions):
+            self.transcript.show([])
+        self.editing = None
+        message = self.store.add_question(self.conversation, text)
+        return Question(text=text, message=message.number)
+
+    @staticmethod
+    def _left_unanswered(entries: list[Entry], text: str) -> Question | None:
+        """The last question, when it is the same and has no whole answer: it is asked again, not twice."""
+        if len(entries) < 2 or not isinstance(entries[-2], Question) or entries[-2].text != text:
+            return None
+        last = entries[-1]
+        whole = isinstance(last, Plain) or (isinstance(last, Answered) and not last.answer.stopped)
+        return None if whole else entries[-2]
+
+    def _remember_question(self, text: str) -> None:
+        before = [known for known in read_state(self.study.connection, "chat.asked", []) if known != text]
+        asked = [*before[-REMEMBERED + 1 :], text]
+        write_state(self.study.connection, "chat.asked", asked)
+        self.question.remember(asked)
+
+    def begin(self, question: Question, old: Entry | None = None) -> None:
+        """Answer a question that is stored; with `old`, in the place of that entry."""
+        edition = self.study.library.current().id
+        live = Live(mode=self.chat_mode, model=self.model_name() if self.chat_mode != "extract" else "")
+        live.doing = "正在找……" if edition in self._indexed else "正在建索引……"
+        self._live, self._live_question, self._live_conversation = live, question, self.conversation
+        self.close_panel()
+        self.transcript.clear_cursor()
+        if old is None:
+            self.transcript.add(question, live)
+        else:
+            self.transcript.replace(old, live)
+        if self._ticker is not None:
+            self._ticker.resume()
+        self.refresh_bar()
+        self.query_one(ConversationList).refresh_list(self.conversation)
+        before = old if isinstance(old, Answered | Plain) else None
+        self._live_before = before
+        self._answer(question, live, self.conversation, before, edition)
+
+    @work(exclusive=True, group="answer")
+    async def _answer(self, question: Question, live: Live, conversation: str, old: Answered | Plain | None, edition: str) -> None:
+        finished = False
+        try:
+            history = self.store.history(conversation, before=question.message)
+            async for event in self.responder.answer(question.text, mode=live.mode, history=history):
+                match event:
+                    case StageFinished(stage=stage):
+                        self._indexed.add(edition)
+                        live.stages.append(stage)
+                        live.doing = "正在找……"
+                    case EngineStateChanged(text=text):
+                        live.doing = text or live.doing
+                    case TokenArrived(text=text):
+                        live.text += text
+                        live.doing = "正在写……"
+                    case AnswerFinished(answer=answer, tokens=tokens, seconds=seconds):
+                        finished = True
+                        self._indexed.add(edition)
+                        speed = f"{tokens / seconds:.0f} 词元/秒" if tokens and seconds > 0 else ""
+                        self._finish(question, live, conversation, old, answer, speed)
+                    case AnswerFailed(error=error):
+                        finished = True
+                        self._fail(question, live, error, old)
+                self._dirty = True
+        except XiyouError as error:
+            finished = True
+            self._fail(question, live, error, old)
+        except sqlite3.Error as error:
+            finished = True
+            self._fail(question, live, stored_badly(error), old)
+        finally:
+            # Cancelled by something else than Esc, which has put things in order already.
+            if not finished and self._live is live and self.is_mounted:
+                self._end(live, old or Unanswered(), give_back=question.text)
+
+    def _finish(self, question: Question, live: Live, conversation: str, old: Answered | Plain | None, answer: Answer, speed: str) -> None:
+        if old is not None:
+            self.store.replace_answer(old.message, answer)
+            number = old.message
+        else:
+            number = self.store.add_answer(conversation, answer).number
+        self._end(live, Answered(answer=answer, message=number, note=speed), give_back=question.text if answer.stopped else "")
+
+    def _fail(self, question: Question, live: Live, error: XiyouError, old: Answered | Plain | None) -> None:
+        failed = Failed(error=error)
+        self._end(live, *((old, failed) if old is not None else (failed,)), give_back=question.text)
+
+    def _end(self, live: Live, *entries: Entry, give_back: str = "") -> None:
+        """Put what came of an answer in its place; an unanswered question goes back into the empty question line."""
+        if self._live is live:
+            self._live, self._live_question = None, None
+            if self._ticker is not None:
+                self._ticker.pause()
+        if live in self.transcript.entries:
+            self.transcript.replace(live, *entries)
+        if give_back and not self.question.text.strip():
+            self.question.put(give_back)
+        self.refresh_bar()
+        self.query_one(ConversationList).refresh_list(self.conversation)
+
+    def _draw_live(self) -> None:
+        live = self._live
+        if live is None:
+            return
+        seconds = int(time.monotonic() - live.began)
+        if self._dirty or seconds != live.seconds:
+            self._dirty, live.seconds = False, seconds
+            self.transcript.changed(live)
+
+    @work(group="stop")
+    async def stop_answer(self) -> None:
+        """Stop: what the model has said so far is checked and kept; where it has said nothing yet, only the question is."""
+        live, question = self._live, self._live_question
+        if live is None or question is None:
+            return
+        if not live.text:
+            # The engine may take its time to follow; nobody waits for it.
+            self._end(live, self._live_before or Unanswered(), give_back=question.text)
+            self.workers.cancel_group(self, "answer")
+        await self.responder.stop()
+
+
+def stored_badly(error: sqlite3.Error) -> ChatError:
+    """What to say when the conversation could not be written."""
+    return ChatError(
+        f"回答没有记进对话（{error}）。", kept="问题已保留，先前的对话都在。", next_step="腾出磁盘空间，或关掉另一个 xiyou，再问一次。", code="not-stored"
+    )
