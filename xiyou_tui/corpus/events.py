@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,8 +20,8 @@ from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.model import FIRST_APPENDIX, Edition
 from xiyou_tui.storage.places import find_assets
 
-# How the phrase was found: in its chapter, in another one, or only its longest piece.
-How = Literal["exact", "moved", "approximate"]
+# How the phrase was found: in its chapter, in another one, only its longest piece, or not looked for (a synopsis of the chapter).
+How = Literal["exact", "moved", "approximate", "chapter"]
 
 LEAST_PIECE = 4
 _MARKS = re.compile(r"[^\w]+")
@@ -86,6 +87,15 @@ def anchor(edition: Edition, events: Iterable[Event]) -> Anchoring:
     return _Anchorer(joined_loosely(edition)).run(tuple(events))
 
 
+def attach_to_chapters(edition: Edition, events: Iterable[Event]) -> tuple[AnchoredEvent, ...]:
+    """The events attached to whole chapters: for the synopsis volume, which tells the same without the phrases."""
+    return tuple(
+        AnchoredEvent(event, event.chapter, 0, len(edition.chapter(event.chapter).text), "chapter")
+        for event in events
+        if edition.has_chapter(event.chapter)
+    )
+
+
 anchoring = PerEdition(lambda edition: anchor(edition, load_events()))
 """The Anchoring of all events that ship with the program in an edition."""
 
@@ -145,7 +155,7 @@ class _Anchorer:
         bare = _MARKS.sub("", key)
         around = [number for number in (chapter, *near) if number in self._bounds]
         for number in around:
-            whole = self._without_marks(number, bare)
+            whole = self._without_marks(number, bare, behind)
             if whole:
                 return *whole, "exact" if number == chapter else "moved"
         least = max(LEAST_PIECE, (len(bare) + 1) // 2)
@@ -153,7 +163,7 @@ class _Anchorer:
             pieces = [bare[at : at + size] for at in range(len(bare) - size + 1)]
             for number in around:
                 for piece in pieces:
-                    span = self._without_marks(number, piece)
+                    span = self._without_marks(number, piece, behind)
                     if span:
                         return *span, "approximate"
         return None
@@ -166,15 +176,17 @@ class _Anchorer:
             numbers = [chapter + 1, chapter - 1, chapter + 2, chapter - 2]
         return (number for number in numbers if number != chapter and number in self._bounds)
 
-    def _without_marks(self, number: int, wanted: str) -> tuple[int, int] | None:
-        """The span of `wanted` in a chapter when punctuation and line breaks are left out of account."""
+    def _without_marks(self, number: int, wanted: str, behind: int) -> tuple[int, int] | None:
+        """The span of `wanted` in a chapter, the first one from `behind` if there is one, punctuation left out of account."""
         if number not in self._bare:
             start, end = self._bounds[number]
             kept = [at for at in range(start, end) if self._text[at].isalnum()]
             self._bare[number] = "".join(map(self._text.__getitem__, kept)), kept
         text, offsets = self._bare[number]
-        at = text.find(wanted) if wanted else -1
-        return None if at < 0 else (offsets[at], offsets[at + len(wanted) - 1] + 1)
+        at = text.find(wanted, bisect_left(offsets, behind))
+        if at < 0:
+            at = text.find(wanted)
+        return None if at < 0 or not wanted else (offsets[at], offsets[at + len(wanted) - 1] + 1)
 
 
 def events_between(found: tuple[AnchoredEvent, ...], chapter: int, start: int, end: int, *, limit: int | None = None) -> list[AnchoredEvent]:

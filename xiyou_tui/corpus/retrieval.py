@@ -1,0 +1,314 @@
+"""Ranked retrieval: the passages of an edition that answer a modern question, best first.
+
+Three sources of evidence are added up: the words of the passage itself, the event sentences that rest on it (written in
+modern words, they bridge the question to the old text), and how much its chapter is about the question.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from xiyou_tui.corpus.bm25 import GramIndex
+from xiyou_tui.corpus.events import AnchoredEvent, Event, anchor, anchor_events, attach_to_chapters, load_events
+from xiyou_tui.corpus.evidence import Evidence, Weigher
+from xiyou_tui.corpus.fold import fold_loosely
+from xiyou_tui.corpus.lexicon import Entry, Lexicon, load_lexicon
+from xiyou_tui.corpus.model import Edition, Place
+from xiyou_tui.corpus.modern import load_modern
+from xiyou_tui.corpus.passages import cut_passages
+from xiyou_tui.corpus.query import FUNCTION, Query, analyse
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The weights of the sources. Few on purpose; benchmarks/retrieval.py measures them on questions not tuned on."""
+
+    text: float = 0.45
+    near_event: float = 0.35
+    near_characters: float = 80.0
+    best_event: float = 0.3
+    neighbour: float = 0.03
+    chapter: float = 1.4
+    within: float = 0.4
+    scene: float = 0.36
+    saturation: float = 1.1
+    named_chapter: float = 0.5
+    single: float = 0.77
+    function_pair: float = 0.4
+    name: float = 2.0
+    modern: float = 1.4
+    hint: float = 5.0
+    quoted: float = 2.0
+    described: float = 1.0
+    described_entries: int = 5
+
+
+# Scoring loops touch at most so many postings; the commonest grams are left out first. Keeps the time flat as the text grows.
+BUDGET = 40_000
+CANDIDATES = 200
+# From this share on an event speaks for a passage beside the one it rests on.
+SPEAKS = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A group of phrases of which the best one counts, or a single gram."""
+
+    phrases: tuple[tuple[str, float], ...]
+    weight: float
+    scene: bool = False
+
+
+Postings = list[tuple[Sequence[int], float]]
+
+
+class Retriever:
+    """Search over one edition. Building takes about a second for the novel; afterwards any thread may call."""
+
+    def __init__(
+        self, edition: Edition, *, lexicon: Lexicon | None = None, events: Iterable[Event] | None = None, tuning: Tuning | None = None
+    ) -> None:
+        self.edition = edition
+        self.lexicon = lexicon or load_lexicon()
+        self.tuning = tuning or Tuning()
+        self._modern = load_modern()
+        self.passages = cut_passages(edition)
+        self.texts = GramIndex([fold_loosely(passage.text) for passage in self.passages])
+        self.events = _anchored(edition, events)
+        self.sentences = GramIndex([_sentence(item.event) for item in self.events])
+        self._glosses = GramIndex([_described(entry) for entry in self.lexicon.entries])
+        self._chapter_of = [passage.chapter for passage in self.passages]
+        self._sizes = Counter(self._chapter_of)
+        self._firsts: dict[int, int] = {}
+        for number, chapter in enumerate(self._chapter_of):
+            self._firsts.setdefault(chapter, number)
+        self._reach = self._reaches()
+        self._events_of: dict[int, list[AnchoredEvent]] = {}
+        for item, reach in zip(self.events, self._reach, strict=True):
+            for number, share in reach:
+                if share >= SPEAKS:
+                    self._events_of.setdefault(number, []).append(item)
+
+    def analyse(self, question: str) -> Query:
+        """What the question asks for, with the expansions that a search would use."""
+        return analyse(question, self.lexicon, self._modern)
+
+    def search(self, question: str, *, top: int = 10, people: Sequence[str] = (), places: Sequence[str] = ()) -> list[Place]:
+        """The `top` passages for a question, best first. `score` is comparable between questions: about the share of what
+        was asked for that the passage and its events hold. With `people` or `places` only passages that name all of them
+        (or whose events do) come. A blank question, or one that meets nothing, gives an empty list.
+        """
+        ranked = self._rank(self.analyse(question), self._allowed(people, places))
+        return [replace(self.passages[number], score=score) for number, score in ranked[:top]]
+
+    def evidence(
+        self, question: str, *, top: int = 5, people: Sequence[str] = (), places: Sequence[str] = ()
+    ) -> tuple[Evidence, ...]:
+        """The passages that `search` would give, each with what in it and its events answers the question, and what is missing."""
+        query = self.analyse(question)
+        weigher = Weigher(query, self.texts, self.sentences)
+        ranked = self._rank(query, self._allowed(people, places))[:top]
+        return tuple(weigher.weigh(replace(self.passages[number], score=score), self.events_of(number)) for number, score in ranked)
+
+    def unknown_words(self, question: str) -> tuple[str, ...]:
+        """The words of the question that neither the text nor the events know at all, as a refusal names them."""
+        return Weigher(self.analyse(question), self.texts, self.sentences).unknown
+
+    def events_of(self, passage: int) -> list[AnchoredEvent]:
+        """The events that rest on passage number `passage`, or begin so near beside it that they speak for it as well."""
+        return self._events_of.get(passage, [])
+
+    def _rank(self, query: Query, allowed: set[int] | None) -> list[tuple[int, float]]:
+        tuning = self.tuning
+        scores: dict[int, float] = {}
+        event_scores: dict[int, float] = {}
+        chapters: dict[int, float] = {}
+        chapter_of, reaches, size = self._chapter_of, self._reach, len(self.edition.chapters)
+        total = spent = 0.0
+        for feature, in_texts, in_sentences in self._lists(self._features(query)):
+            weight = feature.weight
+            spent += sum(len(found) for found, _ in in_texts) + sum(len(found) for found, _ in in_sentences)
+            if spent > BUDGET and scores:
+                break
+            credit: dict[int, float] = {}
+            for found, share in in_texts:
+                value = share * tuning.text
+                for number in found:
+                    if value > credit.get(number, 0.0):
+                        credit[number] = value
+            best: dict[int, float] = {}
+            for found, share in in_sentences:
+                for number in found:
+                    if share > best.get(number, 0.0):
+                        best[number] = share
+            for number, share in best.items():
+                for passage, part in reaches[number]:
+                    value = share * part
+                    if value > credit.get(passage, 0.0):
+                        credit[passage] = value
+            general = self.texts.idf(len(credit))
+            total += weight * general * max((share for _, share in (*in_texts, *in_sentences)), default=0.0)
+            amounts: dict[int, float] = {}
+            holders: dict[int, int] = {}
+            for passage, value in credit.items():
+                chapter = chapter_of[passage]
+                amounts[chapter] = amounts.get(chapter, 0.0) + value
+                holders[chapter] = holders.get(chapter, 0) + 1
+            scarce = weight * math.log(1 + (size - len(amounts) + 0.5) / (len(amounts) + 0.5))
+            telling: dict[int, float] = {}
+            for chapter, value in amounts.items():
+                chapters[chapter] = chapters.get(chapter, 0.0) + scarce * value / (value + tuning.saturation)
+                # What most passages of a chapter hold tells which chapter is asked for, but not which passage.
+                held = holders[chapter]
+                within = math.log(1 + (self._sizes[chapter] - held + 0.5) / (held + 0.5))
+                telling[chapter] = weight * (tuning.within * min(general, within) + (1 - tuning.within) * general)
+            if feature.scene and general > 0.5:
+                self._spread(credit)
+            for passage, value in credit.items():
+                scores[passage] = scores.get(passage, 0.0) + telling[chapter_of[passage]] * value
+            for number, share in best.items():
+                event_scores[number] = event_scores.get(number, 0.0) + telling[chapter_of[reaches[number][0][0]]] * share
+        total = total or 1.0
+        norms = self.sentences.norms
+        best_event: dict[int, float] = {}
+        for number, score in event_scores.items():
+            score *= norms[number]
+            for passage, part in reaches[number]:
+                if score * part > best_event.get(passage, 0.0):
+                    best_event[passage] = score * part
+        sums = {
+            number: score * self.texts.norms[number] + tuning.best_event * best_event.get(number, 0.0) for number, score in scores.items()
+        }
+        candidates: Iterable[int] = sums
+        if query.chapters:
+            candidates = sums.keys() | {number for number, chapter in enumerate(chapter_of) if chapter in query.chapters}
+        ranked = []
+        for number in candidates:
+            if allowed is not None and number not in allowed:
+                continue
+            chapter = chapter_of[number]
+            score = sums.get(number, 0.0) + tuning.neighbour * (sums.get(number - 1, 0.0) + sums.get(number + 1, 0.0))
+            score += tuning.chapter * chapters.get(chapter, 0.0)
+            named = tuning.named_chapter if chapter in query.chapters else 0.0
+            ranked.append((number, score / total / (1 + tuning.best_event) + named))
+        return heapq.nsmallest(CANDIDATES, ranked, key=lambda item: (-item[1], item[0]))
+
+    def _spread(self, credit: dict[int, float]) -> None:
+        """Let a name count through the scene around it: a text that has named someone goes on with 他 and 那妖."""
+        keep = self.tuning.scene
+        for chapter in {self._chapter_of[number] for number in credit}:
+            first, size = self._firsts[chapter], self._sizes[chapter]
+            for numbers in (range(first, first + size), range(first + size - 1, first - 1, -1)):
+                carried = 0.0
+                for number in numbers:
+                    carried = max(carried * keep, credit.get(number, 0.0))
+                    if carried > 0.05:
+                        credit[number] = carried
+
+    def _features(self, query: Query) -> list[Feature]:
+        features = _features(query, self.tuning)
+        return features + self._described_entries(query, features)
+
+    def _described_entries(self, query: Query, features: list[Feature]) -> list[Feature]:
+        """Names that the question does not say but describes (唐僧的妈妈, 聊诗的老头), by the glosses of the lexicon."""
+        scores: dict[int, float] = {}
+        total = 0.0
+        for feature in features:
+            best: dict[int, float] = {}
+            for phrase, share in feature.phrases:
+                for number in self._glosses.containing(phrase):
+                    best[number] = max(share, best.get(number, 0.0))
+            telling = feature.weight * self._glosses.idf(len(best) or 1)
+            total += telling
+            for number, share in best.items():
+                scores[number] = scores.get(number, 0.0) + telling * share
+        known = {entry.id for term in query.terms for entry in term.entries}
+        found = []
+        for number in heapq.nlargest(self.tuning.described_entries, scores, key=lambda number: (scores[number], -number)):
+            entry = self.lexicon.entries[number]
+            if entry.id not in known:
+                names = tuple((fold_loosely(name), 1.0) for name in self.lexicon.search_names(entry))
+                found.append(Feature(names, self.tuning.described * scores[number] / (total or 1.0), True))
+        return found
+
+    def _lists(self, features: list[Feature]) -> list[tuple[Feature, Postings, Postings]]:
+        """For each feature the documents of either index that hold its phrases; rare features first, unheard ones left out."""
+        jobs = []
+        for feature in features:
+            both = []
+            for index in (self.texts, self.sentences):
+                lists = [(index.containing(phrase), share) for phrase, share in feature.phrases]
+                both.append([(found, share) for found, share in lists if len(found)])
+            size = sum(len(found) for lists in both for found, _ in lists)
+            if size:
+                jobs.append((size, feature, both[0], both[1]))
+        jobs.sort(key=lambda job: job[0])
+        return [(feature, in_texts, in_sentences) for _, feature, in_texts, in_sentences in jobs]
+
+    def _allowed(self, people: Sequence[str], places: Sequence[str]) -> set[int] | None:
+        """The passages that name every one of the given people and places, or None when none is given."""
+        allowed: set[int] | None = None
+        for word in (*people, *places):
+            entry = self.lexicon.named(word)
+            names = {word, *(self.lexicon.search_names(entry) if entry else ())}
+            holding: set[int] = set()
+            for name in map(fold_loosely, names):
+                holding.update(self.texts.containing(name))
+                for number in self.sentences.containing(name):
+                    holding.add(self._reach[number][0][0])
+            allowed = holding if allowed is None else allowed & holding
+        return allowed
+
+    def _reaches(self) -> list[tuple[tuple[int, float], ...]]:
+        """For each event the passages it speaks for: the one it rests on, and the next one where it stands close to it."""
+        starts: dict[int, list[int]] = {}
+        for passage in self.passages:
+            starts.setdefault(passage.chapter, []).append(passage.start)
+        tuning = self.tuning
+        reaches = []
+        for item in self.events:
+            number = self._firsts[item.chapter] + max(0, bisect_right(starts[item.chapter], item.start) - 1)
+            passage = self.passages[number]
+            reach = [(number, 1.0)]
+            for other, distance in ((number - 1, item.start - passage.start), (number + 1, passage.end - item.end)):
+                if 0 <= other < len(self.passages) and self._chapter_of[other] == item.chapter:
+                    reach.append((other, tuning.near_event * math.exp(-max(0, distance) / tuning.near_characters)))
+            reaches.append(tuple(reach))
+        return reaches
+
+
+def _anchored(edition: Edition, events: Iterable[Event] | None) -> tuple[AnchoredEvent, ...]:
+    if edition.is_synopsis:
+        return attach_to_chapters(edition, load_events() if events is None else events)
+    return anchor_events(edition) if events is None else anchor(edition, events).found
+
+
+def _sentence(event: Event) -> str:
+    """What an event is indexed under."""
+    return fold_loosely("\n".join((event.text, *event.also, " ".join(event.people), event.place)))
+
+
+def _described(entry: Entry) -> str:
+    return fold_loosely("\n".join((*entry.own_names, entry.gloss)))
+
+
+def _features(query: Query, tuning: Tuning) -> list[Feature]:
+    features = []
+    for term in query.terms:
+        if term.phrases:
+            features.append(Feature(term.phrases, term.weight * getattr(tuning, term.kind), term.kind == "name"))
+        if term.kind in ("words", "quoted"):
+            run = term.text
+            for at in range(len(run) - 1):
+                pair = run[at : at + 2]
+                weight = tuning.function_pair if FUNCTION.intersection(pair) else 1.0
+                features.append(Feature(((pair, 1.0),), weight))
+            for character in dict.fromkeys(run):
+                if character not in FUNCTION:
+                    features.append(Feature(((character, 1.0),), tuning.single))
+    return features
