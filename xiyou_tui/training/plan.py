@@ -20,6 +20,9 @@ from xiyou_tui.training.source import TrainingData, Workplace, gather
 # What a later stage takes over from an adapter it goes on with.
 SHAPE = ("adapter.kind", "adapter.rank", "adapter.alpha", "adapter.layers", "adapter.targets")
 
+# Products of matrices this small gain nothing from a second thread: waiting for one another costs more (CPU only).
+ONE_THREAD_BELOW = 5_000_000
+
 
 class Workshop(Workplace, Protocol):
     """The open workplace as planning needs it; `Study` fits."""
@@ -58,7 +61,7 @@ def plan_run(study: Workshop, recipe: Recipe, *, after: RunDirectory | None = No
     """
     base = inspect_model(model_path(study, recipe))
     base_hash = model_hash(base.path)
-    threads = study.settings.whole("train.threads")
+    threads = study.settings.whole("train.threads") or (1 if base.parameters < ONE_THREAD_BELOW else 0)
     if after is not None and recipe.start_from in ("last", after.id):
         recipe = _inherit_shape(dataclasses.replace(recipe, start_from=after.id), after.meta().recipe)
         return Plan(recipe, base, gather(recipe, study), None, after.id, base_hash, threads, after.id, waits_for_start=True)
