@@ -8,6 +8,7 @@ import sys
 COMMANDS: dict[str, tuple[str, str]] = {
     "corpus": ("corpus", "底本：import 导入 · list · show · find 查找 · search 检索"),
     "sample": ("sample", "样本：add · list · import · export · stats"),
+    "note": ("note", "注解：add · list · import · export"),
     "train": ("train", "训练：start · list · show"),
     "chat": ("chat", "问答：ask"),
     "demo": ("demo", "不开界面，把读、造样本、训练、问答走一遍"),

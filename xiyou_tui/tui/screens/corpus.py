@@ -28,6 +28,9 @@ register_keys(
     Key("corpus", "slash,ctrl+f", "search", "查找", "在全书里查找，边打边出；Tab 换成按意思检索", 9, "/"),
     Key("corpus", "g,ctrl+g", "go", "跳到", "按回和段跳，如 27 或 27.12", 8, "g"),
     Key("corpus", "a,ctrl+n", "sample", "造样本", "用选中的原文新建样本，引文自动填好", 7, "a"),
+    Key("corpus", "n,ctrl+k", "note", "注解", "给选中的原文写注解，写明来源"),
+    Key("corpus", "p,ctrl+p", "people", "人物", "人物、地方、宝物：在哪里出现，两个一起出现在哪里", 1, "p"),
+    Key("corpus", "d,ctrl+d", "variants", "对勘", "和另一个底本比较这一段"),
     Key("corpus", "left_square_bracket", "chapter(-1)", "上回", "上一回"),
     Key("corpus", "right_square_bracket", "chapter(1)", "下回", "下一回", 4, "[ ]"),
     Key("corpus", "full_stop,f8", "hit(1)", "下一处", "下一个查找结果"),
@@ -280,6 +283,44 @@ class CorpusScreen(ModeScreen):
         place = await self.app.push_screen_wait(BookmarkDialog(self.study))
         if place is not None:
             self.show_passage(*place)
+
+    @work
+    async def action_people(self) -> None:
+        from xiyou_tui.tui.screens.people import PeopleDialog
+
+        place = await self.app.push_screen_wait(PeopleDialog(self.edition))
+        if place is not None:
+            spans, index = place
+            self._remember()
+            self._hits, self._hit = list(spans), index
+            chapter, start, _ = self._hits[index]
+            self._show(self.edition.chapter(chapter), start)
+            self.reader.go_to(start)
+
+    @work
+    async def action_note(self) -> None:
+        from xiyou_tui.tui.screens.notes import NoteDialog
+
+        chapter = self.reader.chapter
+        if chapter is None:
+            return
+        start, end = self.reader.selection()
+        citation = self.edition.cite(chapter.number, start, end)
+        if await self.app.push_screen_wait(NoteDialog(self.study, self.edition, citation)):
+            self.reader.clear_selection()
+            self.query_one(SidePanel).prepare()
+            self.notify("注解记下了，在边栏里。", timeout=3)
+
+    @work
+    async def action_variants(self) -> None:
+        from xiyou_tui.tui.screens.variants import VariantDialog
+
+        chapter = self.reader.chapter
+        if chapter is None:
+            return
+        paragraph = chapter.paragraph_at(self.reader.offset_here)
+        span = self.reader.selection() if self.reader.selecting else (paragraph.start, paragraph.end)
+        await self.app.push_screen_wait(VariantDialog(self.study.library, self.edition, self.edition.cite(chapter.number, *span)))
 
     # Looks.
 

@@ -13,6 +13,9 @@ from textual.widgets import Static
 
 from xiyou_tui.corpus.bookmarks import list_bookmarks
 from xiyou_tui.corpus.model import Chapter, Edition, Paragraph
+from xiyou_tui.corpus.notes import Note, NoteStore, PlacedNote, place_notes
+from xiyou_tui.corpus.pinyin import rare_readings
+from xiyou_tui.corpus.script import to_simplified
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.events import AnchoredEvent
@@ -37,6 +40,7 @@ class SidePanel(VerticalScroll, can_focus=False):
         self._chapter = 0
         self._paragraph = 0
         self._events: dict[int, list[AnchoredEvent]] = {}
+        self._placed: list[PlacedNote] = []
         self._ready = False
 
     def compose(self) -> ComposeResult:
@@ -49,7 +53,8 @@ class SidePanel(VerticalScroll, can_focus=False):
     def prepare(self) -> None:
         """Load what is known of the current edition, in the background."""
         self._ready = False
-        self._load(self._xiyou.study.library.current())
+        study = self._xiyou.study
+        self._load(study.library.current(), NoteStore(study.connection).list())
 
     def toggle(self, wide: bool) -> None:
         """Show or hide the panel; where there is little room it is hidden unless asked for."""
@@ -62,7 +67,7 @@ class SidePanel(VerticalScroll, can_focus=False):
             self.refresh_facts()
 
     @work(thread=True, exclusive=True, group="facts")
-    def _load(self, edition: Edition) -> None:
+    def _load(self, edition: Edition, notes: list[Note]) -> None:
         from xiyou_tui.corpus.events import anchor_events
         from xiyou_tui.corpus.lexicon import load_lexicon
 
@@ -71,10 +76,14 @@ class SidePanel(VerticalScroll, can_focus=False):
         # The synopsis volume says what happens by itself; events belong to a text.
         for anchored in () if edition.is_synopsis else anchor_events(edition):
             by_chapter.setdefault(anchored.chapter, []).append(anchored)
-        self.app.call_from_thread(self._loaded, by_chapter)
+        placed, lost = place_notes(notes, edition)
+        rare_readings("豝")  # Loads the dictionary here rather than in front of the reader.
+        self.app.call_from_thread(self._loaded, edition, by_chapter, placed, len(lost))
 
-    def _loaded(self, events: dict[int, list[AnchoredEvent]]) -> None:
-        self._events, self._ready = events, True
+    def _loaded(self, edition: Edition, events: dict[int, list[AnchoredEvent]], placed: list[PlacedNote], lost: int) -> None:
+        self._events, self._placed, self._ready = events, placed, True
+        if lost and not edition.is_synopsis:
+            self.app.notify(f"有 {lost} 条注解在这个底本里找不到原文，换回原来的底本仍在。", severity="warning", timeout=6)
         self.refresh_facts()
 
     def refresh_facts(self) -> None:
@@ -93,6 +102,7 @@ class SidePanel(VerticalScroll, can_focus=False):
             *self._happenings(chapter, paragraph),
             *self._notes(edition, chapter, paragraph),
             *self._samples(edition, chapter, paragraph),
+            *(self._rare(chapter, paragraph) if self._ready else ()),
         ]
         self.query_one("#facts", Static).update(Content("\n").join(parts))
 
@@ -121,12 +131,26 @@ class SidePanel(VerticalScroll, can_focus=False):
         return lines + [Content(f"· {anchored.event.text}") for anchored in found[:8]]
 
     def _notes(self, edition: Edition, chapter: Chapter, paragraph: Paragraph) -> list[Content]:
-        rows = self._xiyou.study.connection.execute(
-            "SELECT text, source FROM note WHERE edition = ? AND chapter = ? AND start >= ? AND start < ? AND deleted IS NULL ORDER BY start",
-            (edition.id, chapter.number, paragraph.start, max(paragraph.end, paragraph.start + 1)),
-        ).fetchall()
-        lines = [_heading("注解")] if rows else []
-        return lines + [Content.assemble(row["text"], (f"（{row['source']}）", "$foreground 60%")) for row in rows]
+        end = max(paragraph.end, paragraph.start + 1)
+        found = [
+            item for item in self._placed if item.citation.chapter == chapter.number and item.citation.start < end and item.citation.end > paragraph.start
+        ]
+        lines = [_heading("注解（不是原文）")] if found else []
+        for item in found:
+            quote = item.note.quote if len(item.note.quote) <= 12 else item.note.quote[:11] + "…"
+            lines.append(
+                Content.assemble((f"「{quote}」", "$foreground 60%"), item.note.text, (f"（{item.note.source}）", "$secondary"), "  ※移自他本" if item.moved else "")
+            )
+        return lines
+
+    def _rare(self, chapter: Chapter, paragraph: Paragraph) -> list[Content]:
+        text = chapter.text[paragraph.start : paragraph.end]
+        plain = to_simplified(text)
+        original = dict(zip(plain, text, strict=True))
+        readings = rare_readings(plain)
+        if not readings:
+            return []
+        return [_heading("难字"), Content("　".join(f"{original[character]} {reading}" for character, reading in readings))]
 
     def _samples(self, edition: Edition, chapter: Chapter, paragraph: Paragraph) -> list[Content]:
         rows = self._xiyou.study.connection.execute(
