@@ -28,7 +28,7 @@ _DEEDS = {
     "crush": "压在 压住 压了 镇压 压 | 镇",
     "spare": "饶了 饶过 放过 饶 | 免 赦",
     "steal": "偷走 偷了 盗走 盗取 偷 盗 | 拿 摄 抢 骗",
-    "give": "送给 赐给 赠给 献给 借给 交给 传给 送 献 | 赐 赠 与 给 借 付 传 讨 授",
+    "give": "送给 赐给 赠给 献给 借给 交给 传给 送 献 | 赐 赠 借 付 传 讨 授",
     "harass": "调戏 戏弄 侮辱 | 戏",
     "fell": "推倒 砍倒 砍了 毁了 烧了 烧掉 | 倒 毁 烧 砍 拆",
     "turn": "变成 变作 变为 | 变 化",
@@ -70,6 +70,7 @@ _CLAUSE = re.compile(r"[，。！？；：、,!?;:\s]")
 # 打死玉面公主的时候: the 的 belongs to the moment.
 _MOMENT = re.compile("时候|时|那|话|事|原因|吗|是|$")
 _GAP = 8
+_SCENE_CUT = re.compile(r"[，。！？；：、,!?;:\s]|的时候|以后|之后|之前|那会儿|那晚")
 
 Outcome = Literal["supported", "contradicted", "unknown"]
 
@@ -132,6 +133,9 @@ def _deeds(clause: str, mentions: list[Mention]) -> list[Claim]:
         taken.update(span)
         pair = _pair(clause, mentions, at, at + len(word))
         if pair is None or pair[0].entry is pair[1].entry or pair[0].entry.kind not in BEINGS:
+            continue
+        if deed == "turn" and not re.search("[把将]", clause[pair[0].end : pair[1].start]):
+            # 变成宫女跟黄袍怪打: what something turns into suffers nothing.
             continue
         if _UNREAL.search(clause[pair[0].end : at]) or _UNREAL.search(clause[max(0, pair[0].start - 2) : pair[0].start]):
             continue
@@ -217,17 +221,39 @@ class _Told:
     claims: tuple[Claim, ...]
 
     def tells(self, claim: Claim) -> bool:
-        """Whether both are named here and a word of the deed stands, not denied, close to the one who suffers it."""
+        """Whether both are named here, and a word of the deed stands, not denied, close to both of them.
+
+        Not when the sentence plainly gives the deed to another, or only reports that one asked or said it.
+        """
         if claim.agent not in self.named or claim.patient not in self.named:
             return False
-        spans = [(start, end) for name, start, end in self.spans if name == claim.patient] or [(0, len(self.words))]
+        if any(
+            known.deed == claim.deed and known.patient == claim.patient and known.agent != claim.agent for known in self.claims
+        ):
+            return False
+        doers, sufferers = self.spans_of(claim.agent), self.spans_of(claim.patient)
+        if claim.deed in _PLAIN and not (doers and sufferers):
+            return False
+        whole = [(0, len(self.words))]
         for word in _TIE_TELLING.get(claim.deed) or TELLING[claim.deed]:
-            for start, end in spans:
-                first = max(0, start - _NEAR)
-                at = self.words.find(word, first, end + _NEAR)
-                if at >= 0 and not _DENIED.search(self.words[max(0, at - 5) : at]):
-                    return True
+            for start, end in sufferers or whole:
+                at = self._find(word, max(0, start - _NEAR), end + _NEAR)
+                if at < 0 or _DENIED.search(self.words[max(0, at - 4) : at]) or _REFUSED.search(self.words[max(0, at - 9) : at]):
+                    continue
+                for first, last in doers or whole:
+                    if first - _FAR <= at <= last + _FAR and not _REPORTED.search(self.words[last:at]):
+                        return True
         return False
+
+    def _find(self, word: str, start: int, end: int) -> int:
+        """The first place of a word in [start, end) that is no part of a name (灭 in 灭法国); -1 when there is none."""
+        at = self.words.find(word, start, end)
+        while at >= 0 and any(first < at + len(word) and at < last for _, first, last in self.spans):
+            at = self.words.find(word, at + 1, end)
+        return at
+
+    def spans_of(self, name: str) -> list[tuple[int, int]]:
+        return [(start, end) for known, start, end in self.spans if known == name]
 
 
 @cache
@@ -270,13 +296,99 @@ def judge(claim: Claim, lexicon: Lexicon) -> Judgement:
     return Judgement(claim, "unknown")
 
 
+def untold(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
+    """(name, what is asked of it) when a question asks for a relative, a death or a marriage of which no event tells."""
+    folded = fold_loosely(question)
+    for clause in _SCENE_CUT.split(folded):
+        beings = [mention for mention in lexicon.mentions(clause) if mention.entry.kind in BEINGS]
+        for mention in beings:
+            asked = _RELATIVE.match(clause, mention.end)
+            if asked is not None and not _near(mention.entry.id, _ASKED[asked[1]]):
+                return mention.entry.name, asked[1]
+        if len(beings) == 1 and re.search("怎么死|死的|死了|死在|谁打死|谁杀", clause) and not _near(beings[0].entry.id, _DEATH):
+            return beings[0].entry.name, "死"
+    return None
+
+
+def _near(name: str, words: tuple[str, ...]) -> bool:
+    """Whether an event has one of the words close to a name."""
+    for item in _told().get(name, ()):
+        for start, end in item.spans_of(name) or [(0, len(item.words))]:
+            window = item.words[max(0, start - _NEAR) : end + _NEAR]
+            if any(word in window for word in words):
+                return True
+    return False
+
+
+# What is asked of someone, and the words by which an event would tell it.
+_ASKED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("爸爸", "父亲", "爹", "老爸"), ("父", "爹")),
+    **dict.fromkeys(("妈妈", "母亲", "老妈"), ("母", "妈")),
+    **dict.fromkeys(("爹妈", "父母", "爹娘", "爸妈"), ("父", "母", "爹")),
+    **dict.fromkeys(("儿子", "孩子"), ("儿", "子", "生")),
+    "女儿": ("女", "公主"),
+    **dict.fromkeys(("妻子", "老婆", "媳妇"), ("妻", "夫人", "媳妇", "娶", "婆", "招", "公主", "女")),
+    **dict.fromkeys(("丈夫", "老公"), ("夫", "嫁", "招", "妻", "王")),
+    **dict.fromkeys(("哥哥", "弟弟", "妹妹", "姐姐"), ("兄", "弟", "哥", "妹", "姐", "姊")),
+    **dict.fromkeys(("师父", "师傅"), ("师", "教", "传授")),
+}
+_RELATIVE = re.compile("(?:的|他|她)?(?:亲)?(" + "|".join(sorted(_ASKED, key=len, reverse=True)) + ")")
+_DEATH = ("打死", "杀", "斩", "死在", "死了", "死后", "烧死", "砍", "害死", "咬死", "剿", "丧命", "而死", "打成", "结果了")
+
+
+def strangers(question: str, lexicon: Lexicon) -> tuple[str, ...]:
+    """The names of those whom a clause of the question brings together and no scene of the events does; () when there are none.
+
+    A scene is an event with the two before and after it in its chapter; places need only be of the same chapter.
+    """
+    scenes = _scenes()
+    for clause in _SCENE_CUT.split(fold_loosely(question)):
+        entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(clause) if m.entry.kind not in ("term", "office")))
+        if len(entries) < 2:
+            continue
+        everyone = {entry.id for entry in entries}
+        acting = {entry.id for entry in entries if entry.kind != "place"}
+        chapters = {number for number, named in scenes.chapters.items() if everyone <= named}
+        if not any(number in chapters and acting <= named for number, named in scenes.windows):
+            return tuple(entry.name for entry in entries)
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scenes:
+    chapters: dict[int, set[str]]
+    windows: tuple[tuple[int, frozenset[str]], ...]
+
+
+@cache
+def _scenes() -> _Scenes:
+    lexicon = load_lexicon()
+    by_event = {item.event_id: item.named for items in _told().values() for item in items}
+    named: list[tuple[int, frozenset[str]]] = []
+    chapters: dict[int, set[str]] = {}
+    for event in load_events():
+        place = lexicon.named(event.place) if event.place else None
+        who = by_event.get(event.id, frozenset()) | ({place.id} if place is not None else set())
+        named.append((event.chapter, who))
+        chapters.setdefault(event.chapter, set()).update(who)
+    windows = []
+    for at, (number, _) in enumerate(named):
+        near = named[max(0, at - 2) : at + 3]
+        windows.append((number, frozenset().union(*(who for chapter, who in near if chapter == number))))
+    return _Scenes(chapters, tuple(dict.fromkeys(windows)))
+
+
 def _name(lexicon: Lexicon, identifier: str) -> str:
     entry = lexicon.get(identifier)
     return entry.name if entry is not None else identifier
 
 
-_NEAR = 10
-_DENIED = re.compile("没|不|未|想|要|逼|劝|假|怕|险|几乎|谎|骗|说|叫")
+_NEAR, _FAR = 10, 24
+# Deeds of which an event that tells them names both sides in its sentence.
+_PLAIN = frozenset({"kill", "marry", "eat", "steal", "give", "teach"})
+_DENIED = re.compile("没|不|未|想|要|劝|假|怕|险|几乎|谎|骗|说|叫")
+_REFUSED = re.compile("逼|拒|不肯|不敢|谎|没有|诬|冤")
+_REPORTED = re.compile("谁|问|疑|以为|责怪")
 # A patient suffers these once, from one agent.
 _SINGLE = frozenset({"kill", "mount", "parent"})
 # Besides beings, what deeds may be done to.
