@@ -74,3 +74,9 @@ class ChatError(XiyouError):
     """An answer could not be produced; the question is kept."""
 
     code = "chat"
+
+
+class EvaluationError(XiyouError):
+    """A question set can't be read, or an evaluation can't be started, found or read."""
+
+    code = "evaluation"

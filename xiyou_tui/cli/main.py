@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "note": ("note", "注解：add · list · import · export"),
     "train": ("train", "训练：start · list · show"),
     "chat": ("chat", "问答：ask"),
+    "eval": ("eval", "评测：run 跑题集 · list · show · compare 比较 · report 报告"),
     "demo": ("demo", "不开界面，把读、造样本、训练、问答走一遍"),
     "doctor": ("doctor", "检查终端、字体宽度、MLX、磁盘和网络设置"),
     "where": ("where", "列出所有文件放在哪里"),
