@@ -181,6 +181,46 @@ async def test_a_bad_file_is_explained(app: XiyouApp, tmp_path: Path, content: b
         assert isinstance(app.screen, ImportDialog)
 
 
+async def test_a_note_is_written_and_shown_beside_the_text(app: XiyouApp, small: Edition) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("n", "enter")
+        await pilot.pause()
+        assert "空的" in str(app.screen.query_one("#told").render())
+        await pilot.press(*"仙石的来历", "enter")
+        await settle(pilot)
+        facts = str(app.screen.query_one("#facts").render())
+        assert "仙石的来历" in facts and "自注" in facts and "不是原文" in facts
+
+
+async def test_the_common_scenes_of_two_are_listed_and_opened(app: XiyouApp, small: Edition) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p", *"孙悟空")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        reader = reader_of(app)
+        assert isinstance(app.screen, CorpusScreen) and reader.chapter is not None and reader.chapter.number == 1
+        assert reader.chapter.paragraph_at(reader.offset_here).number == 1
+
+
+async def test_two_editions_are_compared(app: XiyouApp, study: Study, small: Edition) -> None:
+    from xiyou_tui.corpus.model import Chapter, edition_id
+
+    changed = tuple(
+        Chapter.compose(c.number, c.title, [(c.text[p.start : p.end].replace("仙石", "大石"), p.kind, False) for p in c.paragraphs]) for c in small.chapters
+    )
+    study.library.add(Edition(edition_id(changed), "别本", "novel", "simplified", "别本.txt", changed), make_current=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("d")
+        await settle(pilot)
+        shown = str(app.screen.query_one("#compared").render())
+        assert "别本.txt" in shown and "1 处不同" in shown and "仙大石" in shown
+        await pilot.press("escape")
+
+
 async def test_help_lists_every_key_and_closes(app: XiyouApp) -> None:
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("question_mark")

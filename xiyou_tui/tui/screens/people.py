@@ -63,7 +63,10 @@ class PeopleDialog(Dialog[tuple[Spans, int]]):
 
     def _list(self, wanted: str) -> None:
         self._scenes = None
-        self._entries = list(self._lexicon.search(wanted, limit=SHOWN)) if wanted.strip() else list(self._lexicon.entries[:SHOWN])
+        name = wanted.strip()
+        self._entries = list(self._lexicon.search(name, limit=SHOWN)) if name else list(self._lexicon.entries[:SHOWN])
+        # Whoever bears the name comes before those whose description holds it.
+        self._entries.sort(key=lambda entry: 0 if name == entry.name else 1 if name in entry.aliases else 2 if name in entry.name else 3)
         found = self.query_one("#found", OptionList)
         found.clear_options()
         found.add_options([Option(self._line(entry)) for entry in self._entries])

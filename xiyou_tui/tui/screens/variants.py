@@ -66,11 +66,16 @@ class VariantDialog(Dialog[None]):
     @on(Compared)
     def _compared(self, event: Compared) -> None:
         comparison = event.comparison
+        # Editions of one novel mostly share a title: where the text came from tells them apart.
+        name = f"{event.edition.title}（{event.edition.source}）"
         if comparison is None:
-            self._parts.append(Content.assemble((event.edition.title, "bold $primary"), ("\n这个底本里没有相当的一段。", "$warning")))
+            self._parts.append(Content.assemble((name, "bold $primary"), ("　没有相当的一段", "$warning")))
+        elif not comparison.differences:
+            mark = event.edition.mark(comparison.counterpart.chapter, comparison.counterpart.start)
+            self._parts.append(Content.assemble((name, "bold $primary"), (f" {mark}　文字相同", "$foreground 60%")))
         else:
             mark = event.edition.mark(comparison.counterpart.chapter, comparison.counterpart.start)
-            pieces: list[Content | tuple[str, str]] = [(event.edition.title, "bold $primary"), (f" {mark}　{comparison.differences} 处不同\n", "$foreground 60%")]
+            pieces: list[Content | tuple[str, str]] = [(name, "bold $primary"), (f" {mark}　{comparison.differences} 处不同\n", "$foreground 60%")]
             for piece in comparison.pieces:
                 if piece.same:
                     pieces.append((piece.there, "$foreground"))
