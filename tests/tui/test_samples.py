@@ -29,7 +29,7 @@ from xiyou_tui.tui.app import XiyouApp
 from xiyou_tui.tui.messages import SampleRequested
 from xiyou_tui.tui.screens.sample_dialogs import ImportDialog, OutcomeDialog, ReasonDialog
 from xiyou_tui.tui.screens.samples import SamplesScreen
-from xiyou_tui.tui.widgets.sample_editor import CitationList, SampleEditor
+from xiyou_tui.tui.widgets.sample_editor import SampleEditor
 from xiyou_tui.tui.widgets.sample_review import SampleReview
 from xiyou_tui.tui.widgets.sample_table import SampleTable, fit
 
@@ -277,7 +277,7 @@ async def test_a_passage_picked_in_the_reader_comes_back_to_the_sample(app: Xiyo
         await pilot.press("down", "a")
         await settle(pilot, 0.1)
         assert app.current_mode == "samples" and screen.query_one("#question", TextArea).text == "问"
-        assert screen.query_one(CitationList).option_count == 1
+        assert screen.query_one("#citations", OptionList).option_count == 1
         await pilot.press("escape")
         await pilot.pause()
         [sample] = app.study.samples.list()
@@ -306,7 +306,7 @@ async def test_citations_are_opened_and_taken_out(app: XiyouApp, study: Study, s
         screen = await opened(app, pilot)
         await pilot.press("enter")
         await pilot.pause()
-        screen.query_one(CitationList).focus()
+        screen.query_one("#citations", OptionList).focus()
         await pilot.press("home", "enter")
         await settle(pilot, 0.1)
         assert app.current_mode == "corpus"

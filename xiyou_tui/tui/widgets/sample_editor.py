@@ -13,26 +13,26 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Input, OptionList, Static, TextArea
-from textual.widgets.option_list import Option
+from textual.widgets import Input, Static, TextArea
 
 from xiyou_tui.corpus.model import Citation
-from xiyou_tui.errors import CorpusError, SampleError, StorageError
+from xiyou_tui.errors import SampleError, StorageError
 from xiyou_tui.samples.checks import check_sample
-from xiyou_tui.samples.citations import CitedPassage, cite_typed, look_up, reanchor, remember
+from xiyou_tui.samples.citations import reanchor, remember
 from xiyou_tui.samples.duplicates import NearIndex
 from xiyou_tui.samples.journal import DraftJournal
 from xiyou_tui.samples.model import KINDS, REFUSAL_PHRASE, STATUSES, Sample
 from xiyou_tui.study import Study
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
-from xiyou_tui.tui.messages import PassageRequested
 from xiyou_tui.tui.widgets.choice import Choice
-from xiyou_tui.tui.widgets.sample_card import STATE_NOTES, findings_content
+from xiyou_tui.tui.widgets.citation_box import CitationBox
+from xiyou_tui.tui.widgets.sample_card import findings_content
 
 register_keys(
     Key("editor", "ctrl+s", "save", "保存", "存下这一条；存以前每个字都已在草稿里", 9),
     Key("editor", "ctrl+r,f7", "refuse", "拒答", "标成拒答：填好拒答的话，再问理由；再按取消拒答", 8),
-    Key("editor", "ctrl+g", "cite", "加引文", "打位置加引文：27.12，或打一句原文", 7),
+    # With priority: what is typed right after this key must go into the citation line already.
+    Key("editor", "ctrl+g", "cite", "加引文", "打位置加引文：27.12，或打一句原文", 7, priority=True),
     Key("editor", "ctrl+o,f8", "pick", "到原文选", "到原著里选一段，按 a 带回来", 6),
     Key("editor", "ctrl+n", "exchange(1)", "下一轮", "多轮：下一轮；在最后一轮就加一轮", 3),
     Key("editor", "ctrl+p", "exchange(-1)", "上一轮", "多轮：上一轮"),
@@ -49,23 +49,6 @@ class TalkArea(TextArea, inherit_bindings=False):
     """A text area without Textual's own F6 and F7, which would swallow the keys of the app and the editor."""
 
     BINDINGS = [key for key in TextArea.BINDINGS if isinstance(key, Binding) and key.key not in ("f6", "f7")]
-
-
-class CitationList(OptionList):
-    """The citations of the sample being edited. Enter opens one in the reader, Delete takes it out."""
-
-    def show(self, passages: Sequence[CitedPassage]) -> None:
-        """Show other citations; the highlight stays where it was."""
-        at = self.highlighted
-        self.clear_options()
-        for passage in passages:
-            style = {"here": "$secondary", "moved": "$secondary", "elsewhere": "$warning"}.get(passage.state, "$error")
-            note = STATE_NOTES.get(passage.state, "")
-            text = passage.text if len(passage.text) <= 60 else passage.text[:59] + "…"
-            self.add_option(Option(Content.assemble((passage.mark, f"bold {style}"), (note, "$warning"), " ", text or "对不上")))
-        self.display = bool(passages)
-        if passages and at is not None:
-            self.highlighted = min(at, len(passages) - 1)
 
 
 class SampleEditor(Vertical):
@@ -118,10 +101,7 @@ class SampleEditor(Vertical):
             with VerticalScroll(id="editor-side", can_focus=False):
                 yield Choice("状态", STATUSES, "draft", id="status")
                 yield Static("", id="refusal")
-                yield Static("", id="citations-title")
-                yield CitationList(id="citations")
-                yield Input(placeholder="^G 27.12 或一句原文", id="cite", compact=True)
-                yield Static("", id="cite-told")
+                yield CitationBox(self._study, id="citation-box")
                 yield Static("", id="findings")
 
     # What is edited.
@@ -151,7 +131,7 @@ class SampleEditor(Vertical):
         self.query_one("#kind", Choice).value = sample.kind
         self.query_one("#status", Choice).value = sample.status
         self.query_one("#tags", Input).value = " ".join(sample.tags)
-        self.query_one("#cite", Input).value = ""
+        self._box.line.value = ""
         self._show_exchange()
         self._show_side()
         self._check()
@@ -161,9 +141,7 @@ class SampleEditor(Vertical):
 
     def add_citations(self, citations: Sequence[Citation]) -> None:
         """Add citations (those it has already are left out)."""
-        if self._sample is not None:
-            fresh = tuple(citation for citation in citations if citation not in self._sample.citations)
-            self._change(citations=self._sample.citations + fresh)
+        self._box.add(citations)
 
     def refuse(self, reason: str) -> None:
         """Mark the sample as a refusal for this reason; an answer that does not refuse gives way to the usual words."""
@@ -174,12 +152,16 @@ class SampleEditor(Vertical):
             answer.move_cursor(answer.document.end)
         kind = "multi" if len(self._exchanges) > 1 else "refusal"
         self.query_one("#kind", Choice).value = kind
+        self._pull()
         self._change(refusal=True, reason=reason, kind=kind)
 
     def save(self) -> bool:
         """Write the sample; False when there was nothing to write or it could not be written (the draft stays then)."""
+        if self._sample is None:
+            return False
+        self._pull()
         sample = self._composed()
-        if self._sample is None or _is_blank(sample):
+        if _is_blank(sample):
             return False
         try:
             kept = [pair for pair in sample.exchanges if any(text.strip() for text in pair)] or [("", "")]
@@ -201,6 +183,7 @@ class SampleEditor(Vertical):
         if self._sample is None:
             return
         id = self._sample.id
+        self._pull()
         if self.changed:
             if not self.save():
                 return
@@ -214,6 +197,14 @@ class SampleEditor(Vertical):
     def _composed(self) -> Sample:
         assert self._sample is not None
         return self._sample.with_exchanges(self._exchanges)
+
+    def _pull(self) -> None:
+        """Take over what stands in the text areas. Their messages may still be under way when a key asks for saving."""
+        pair = (self.query_one("#question", TextArea).text, self.query_one("#answer", TextArea).text)
+        # Loading another exchange tells of a change too: it is none.
+        if self._sample is not None and pair != self._exchanges[self._at]:
+            self._exchanges[self._at] = pair
+            self._settle(self._composed())
 
     def _change(self, **fields: Any) -> None:
         assert self._sample is not None
@@ -267,24 +258,15 @@ class SampleEditor(Vertical):
         title = "新样本" if self._stored is None else sample.id
         self.query_one("#editor-heading", Static).update(Content.assemble((f" {title}", "bold $primary"), where, "　", state))
 
-    def _cited(self, typed: str) -> Citation:
-        """What was typed into the citation line, looked for near the citations that are there."""
-        near = self._sample.citations[-1].chapter if self._sample is not None and self._sample.citations else 0
-        return cite_typed(self._study.library.current(), typed, chapter=near)
-
-    def _passages(self) -> list[CitedPassage]:
-        assert self._sample is not None
-        return [look_up(citation, self._study.library, self._study.samples) for citation in self._sample.citations]
+    @property
+    def _box(self) -> CitationBox:
+        return self.query_one(CitationBox)
 
     def _show_side(self) -> None:
         sample = self._sample
         if sample is None:
             return
-        passages = self._passages()
-        self.query_one("#citations-title", Static).update(
-            Content.styled(f"引文 {len(passages)}" if passages else "还没有引文", "$foreground 60%")
-        )
-        self.query_one(CitationList).show(passages)
+        self._box.show(sample.citations)
         line = self.query_one("#refusal", Static)
         if sample.refusal:
             reason = Content(sample.reason) if sample.reason else Content.styled("还没有写理由，按 ^R", "$error")
@@ -310,11 +292,7 @@ class SampleEditor(Vertical):
         event.stop()
         if self._sample is None:
             return
-        pair = (self.query_one("#question", TextArea).text, self.query_one("#answer", TextArea).text)
-        # Loading another exchange tells of a change too: it is none.
-        if pair != self._exchanges[self._at]:
-            self._exchanges[self._at] = pair
-            self._settle(self._composed())
+        self._pull()
 
     @on(Choice.Chosen)
     def _choice_made(self, event: Choice.Chosen) -> None:
@@ -334,51 +312,20 @@ class SampleEditor(Vertical):
         if self._sample is not None:
             self._change(tags=tuple(dict.fromkeys(word.lstrip("#＃") for word in event.value.split() if word.strip("#＃"))))
 
-    @on(Input.Changed, "#cite")
-    def _cite_typed(self, event: Input.Changed) -> None:
+    @on(CitationBox.Changed)
+    def _citations_changed(self, event: CitationBox.Changed) -> None:
         event.stop()
-        told = self.query_one("#cite-told", Static)
-        try:
-            edition = self._study.library.current()
-            citation = self._cited(event.value) if event.value.strip() else None
-        except CorpusError as error:
-            told.update(Content.styled(error.what, "$warning"))
-            return
-        if citation is None:
-            told.update("")
-            return
-        text = edition.resolve(citation)
-        shown = text if len(text) <= 50 else text[:49] + "…"
-        told.update(
-            Content.assemble((edition.mark(citation.chapter, citation.start), "$secondary"), " ", (shown, "$foreground 60%"))
-        )
+        if self._sample is not None:
+            self._change(citations=event.citations)
 
-    @on(Input.Submitted, "#cite")
-    def _cite_submitted(self, event: Input.Submitted) -> None:
+    @on(CitationBox.Left)
+    def _citing_over(self, event: CitationBox.Left) -> None:
         event.stop()
-        if not event.value.strip():
-            self.screen.set_focus(self.query_one("#answer", TextArea))
-            return
-        try:
-            self.add_citations([self._cited(event.value)])
-        except CorpusError as error:
-            self.query_one("#cite-told", Static).update(Content.styled(error.render(), "$error"))
-            return
-        event.input.value = ""
+        self.screen.set_focus(self.query_one("#answer", TextArea))
 
     @on(Input.Submitted, "#tags")
     def _tags_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-
-    @on(OptionList.OptionSelected, "#citations")
-    def _citation_selected(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        passage = self._passages()[event.option_index]
-        if passage.state == "broken":
-            self.notify("这条引文对不上任何底本，打不开。", severity="warning")
-            return
-        citation = passage.citation
-        self.post_message(PassageRequested(citation.chapter, citation.start, citation.end, citation.edition))
 
     # Actions.
 
@@ -387,7 +334,7 @@ class SampleEditor(Vertical):
             self.notify("已存。", timeout=2)
 
     def action_close(self) -> None:
-        if self.query_one("#cite", Input).has_focus:
+        if self._box.line.has_focus:
             self.screen.set_focus(self.query_one("#answer", TextArea))
             return
         self.close()
@@ -413,7 +360,7 @@ class SampleEditor(Vertical):
         self.app.push_screen(ReasonDialog(sample.reason), chosen)
 
     def action_cite(self) -> None:
-        self.screen.set_focus(self.query_one("#cite", Input))
+        self.screen.set_focus(self._box.line)
 
     def action_pick(self) -> None:
         sample = self._sample
@@ -423,6 +370,7 @@ class SampleEditor(Vertical):
     def action_exchange(self, step: int) -> None:
         if self._sample is None:
             return
+        self._pull()
         target = self._at + step
         if target < 0:
             return
@@ -447,14 +395,7 @@ class SampleEditor(Vertical):
         self.query_one("#status", Choice).step(1)
 
     def action_remove_citation(self) -> None:
-        listed = self.query_one(CitationList)
-        at = listed.highlighted
-        if self._sample is None or not listed.has_focus or at is None:
-            return
-        citations = self._sample.citations
-        self._change(citations=citations[:at] + citations[at + 1 :])
-        if not self._sample.citations:
-            self.screen.set_focus(self.query_one("#cite", Input))
+        self._box.remove_chosen()
 
 
 def _is_blank(sample: Sample) -> bool:
