@@ -52,9 +52,10 @@ def _parser() -> Parser:
         made.add_argument("--model", metavar="practice|目录", help="练手模型，或一个 MLX 模型目录")
         made.add_argument("--recipe", type=Path, metavar="文件", help="TOML 配方")
         made.add_argument("--preset", metavar="名字", help="现成的配方，见 xiyou train presets")
-        made.add_argument("--from", dest="start_from", metavar="运行", help="接着哪次运行练；last 是同一模型最近完成的一次")
+        made.add_argument("--from", dest="start_from", metavar="运行", help="接着哪次运行练；last 是同一模型上一阶段最近的一次")
         made.add_argument("--set", action="append", default=[], metavar="字段=值", help="改配方里的一个字段，可以写多次")
         made.add_argument("--name", default="", metavar="名字", help="这次运行的名字")
+    commands.choices["estimate"].add_argument("--measure", action="store_true", help="试走最费的一步，量出真实的内存和时间")
     start = commands.choices["start"]
     start.add_argument("--after", metavar="运行", help="排在这次运行后面")
     start.add_argument("--chain", metavar="规模", help="通读、问答、偏好依次做：practice、0.5b、3b 或 7b")
@@ -139,7 +140,7 @@ def _started(parsed: argparse.Namespace, runs: list[RunDirectory], extra: dict[s
 
 def _estimate(study: Study, parsed: argparse.Namespace) -> int:
     from xiyou_tui.training.estimate import estimate_plan
-    from xiyou_tui.training.launch import plan_run
+    from xiyou_tui.training.launch import measure_plan, plan_run
 
     plan = plan_run(study, _choose_recipe(study, parsed))
     found = estimate_plan(plan, study.places)
@@ -149,7 +150,12 @@ def _estimate(study: Study, parsed: argparse.Namespace) -> int:
         f"约 {found.tokens:,} 个词元，{found.steps:,} 步；时间：{_duration(found.seconds) if found.seconds else '还不知道'}（{found.basis}）"
     )
     lines += [f"可以：{advice}" for advice in found.advice] + [f"注意：{warning}" for warning in plan.warnings]
-    emit(parsed, {"estimate": found.as_record(), "warnings": list(plan.warnings)}, "\n".join(lines))
+    record: dict[str, Any] = {"estimate": found.as_record(), "warnings": list(plan.warnings)}
+    if parsed.measure:
+        measured = measure_plan(study.places, plan)
+        record["measured"] = measured.as_record()
+        lines.append(f"试走一步：模型和计算用了 {_size(measured.memory)}，全程约 {_duration(measured.total_seconds)}")
+    emit(parsed, record, "\n".join(lines))
     return 0
 
 

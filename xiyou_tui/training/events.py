@@ -20,6 +20,13 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Launched(Event):
+    """A trainer took the run up and makes it ready; whatever ended it before counts no more."""
+
+    kind: ClassVar[str] = "launched"
+
+
+@dataclass(frozen=True, slots=True)
 class Started(Event):
     """The trainer is ready to take steps. `resumed_from` is the step it goes on from; points after it are void."""
 
@@ -151,7 +158,20 @@ class Failed(Event):
 
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
-    for kind in (Started, Calibrated, Stepped, Evaluated, Sampled, Checkpointed, Warned, Paused, Resumed, Finished, Failed)
+    for kind in (
+        Launched,
+        Started,
+        Calibrated,
+        Stepped,
+        Evaluated,
+        Sampled,
+        Checkpointed,
+        Warned,
+        Paused,
+        Resumed,
+        Finished,
+        Failed,
+    )
 }
 
 

@@ -24,6 +24,7 @@ from xiyou_tui.models.child import child_command, child_environment, find_openbl
 from xiyou_tui.models.registry import inspect_model, model_hash
 from xiyou_tui.storage.files import discard, explained, write_bytes, write_json
 from xiyou_tui.storage.places import Places
+from xiyou_tui.training.events import Calibrated, Failed
 from xiyou_tui.training.plan import Plan as Plan
 from xiyou_tui.training.plan import Workshop as Workshop
 from xiyou_tui.training.plan import plan_run as plan_run
@@ -53,9 +54,53 @@ def start_chain(study: Workshop, recipes: Sequence[Recipe]) -> list[RunDirectory
 
 def start_plan(places: Places, plan: Plan, *, name: str = "") -> RunDirectory:
     """Begin a plan: write the run directory in one step, then start its trainer."""
+    run, lock = _write_run(places.runs, plan, name)
+    try:
+        _spawn(run, plan.threads, lock)
+    except BaseException:
+        discard(run.path, places.bin)
+        raise
+    finally:
+        os.close(lock)
+    return run
+
+
+def measure_plan(places: Places, plan: Plan) -> Calibrated:
+    """Do one worst-case step of a plan in a child process and return what it took; the model is not changed and nothing is kept.
+
+    Takes as long as loading the model and a few steps. Raises TrainingError with the child's words when it can't be done.
+    """
+    run, lock = _write_run(places.cache / "measure", plan, "")
+    try:
+        child = _spawn(run, plan.threads, lock, "--measure")
+        try:
+            child.wait()
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        events = run.events().events
+    finally:
+        os.close(lock)
+        shutil.rmtree(run.path, ignore_errors=True)
+    for event in events:
+        if isinstance(event, Calibrated):
+            return event
+        if isinstance(event, Failed):
+            raise TrainingError(event.what, kept=event.kept, next_step=event.next_step, code=event.code)
+    raise TrainingError(
+        "没有量成：试走一步的进程没有回话。",
+        kept="没有改动任何东西。",
+        next_step="多半是内存不够：降低批大小和窗口长度再试。",
+        code="measure",
+    )
+
+
+def _write_run(directory: Path, plan: Plan, name: str) -> tuple[RunDirectory, int]:
+    """The run's directory, written in one step, and its lock, already held: no moment looks like a dead run."""
     created = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(created))
-    run = RunDirectory(places.runs / f"{stamp}-{plan.recipe.stage}-{secrets.token_hex(2)}")
+    run = RunDirectory(directory / f"{stamp}-{plan.recipe.stage}-{secrets.token_hex(2)}")
     model = {
         "name": plan.card.name,
         "path": str(plan.card.path),
@@ -66,36 +111,23 @@ def start_plan(places: Places, plan: Plan, *, name: str = "") -> RunDirectory:
         "parameters": plan.card.parameters,
     }
     recipe = dataclasses.replace(plan.recipe, name=name or plan.recipe.name)
-    meta = RunMeta(
-        run.id,
-        created,
-        recipe,
-        plan.data.as_record(),
-        model,
-        {**_versions(), "threads": str(plan.threads)},
-        recipe.seed,
-        plan.start_from,
-        plan.after,
-    )
-    draft = places.runs / f".{run.id}"
-    with explained(draft):
+    versions = {**_versions(), "threads": str(plan.threads)}
+    meta = RunMeta(run.id, created, recipe, plan.data.as_record(), model, versions, recipe.seed, plan.start_from, plan.after)
+    draft = RunDirectory(directory / f".{run.id}")
+    with explained(draft.path):
         try:
-            draft.mkdir(parents=True, mode=0o700)
-            write_json(draft / "meta.json", meta.as_record())
-            save_recipe(draft / "recipe.toml", recipe)
-            write_bytes(draft / "data.jsonl", plan.data.dump())
+            draft.path.mkdir(parents=True, mode=0o700)
+            write_json(draft.path / "meta.json", meta.as_record())
+            save_recipe(draft.path / "recipe.toml", recipe)
+            write_bytes(draft.data, plan.data.dump())
             if plan.after:
-                write_bytes(draft / "queued", plan.after.encode())
-            draft.rename(run.path)
+                write_bytes(draft.path / "queued", plan.after.encode())
+            lock = _take_lock(draft)
+            draft.path.rename(run.path)
         except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
+            shutil.rmtree(draft.path, ignore_errors=True)
             raise
-    try:
-        _spawn(run, plan.threads)
-    except BaseException:
-        discard(run.path, places.bin)
-        raise
-    return run
+    return run, lock
 
 
 def resume_run(run: RunDirectory) -> RunDirectory:
@@ -109,7 +141,11 @@ def resume_run(run: RunDirectory) -> RunDirectory:
         )
     meta = run.meta()
     inspect_model(Path(meta.model["path"]))
-    _spawn(run, int(meta.versions.get("threads", 0)))
+    lock = _take_lock(run)
+    try:
+        _spawn(run, int(meta.versions.get("threads", 0)), lock)
+    finally:
+        os.close(lock)
     return run
 
 
@@ -143,36 +179,31 @@ def kill_run(run: RunDirectory) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _spawn(run: RunDirectory, threads: int) -> None:
-    """Start the trainer of a run with the run's lock already in its hands, so that no moment looks like a dead run."""
+def _spawn(run: RunDirectory, threads: int, lock: int, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start the trainer of a run and hand it the run's lock."""
+    run.control.unlink(missing_ok=True)
+    environment = child_environment(threads)
+    environment["XIYOU_RUN_LOCK"] = str(lock)
+    with run.log.open("ab") as log:
+        child = subprocess.Popen(
+            child_command("xiyou_tui.training.worker", str(run.path), *arguments),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, pass_fds=(lock,),
+        )  # fmt: skip
+    write_bytes(run.path / "pid", str(child.pid).encode())
+    return child
+
+
+def _take_lock(run: RunDirectory) -> int:
     lock = os.open(run.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _take(lock, run)
-        run.control.unlink(missing_ok=True)
-        environment = child_environment(threads)
-        environment["XIYOU_RUN_LOCK"] = str(lock)
-        with run.log.open("ab") as log:
-            child = subprocess.Popen(
-                child_command("xiyou_tui.training.worker", str(run.path)),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, pass_fds=(lock,),
-            )  # fmt: skip
-        write_bytes(run.path / "pid", str(child.pid).encode())
-    finally:
-        os.close(lock)
-
-
-def _take(lock: int, run: RunDirectory) -> None:
     # Somebody who only looks holds the lock for a moment; a trainer holds it for good.
-    for attempt in range(20):
+    for _ in range(20):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            return lock
         except OSError:
-            if attempt == 19:
-                raise TrainingError(
-                    f"「{run.name}」已有一个训练进程。", next_step="等它结束，或先停止它。", code="run-alive"
-                ) from None
             time.sleep(0.01)
+    os.close(lock)
+    raise TrainingError(f"「{run.name}」已有一个训练进程。", next_step="等它结束，或先停止它。", code="run-alive")
 
 
 def _versions() -> dict[str, str]:

@@ -97,6 +97,10 @@ class Loop:
                 self._save_if_due(False, evaluated=False)
         return self._end("done")
 
+    def measure(self) -> None:
+        """Only say what one worst-case step takes."""
+        self._calibrate()
+
     def _announce(self) -> None:
         session = self._session
         schedule = session.schedule

@@ -13,7 +13,7 @@ from xiyou_tui.errors import ModelError, TrainingError
 from xiyou_tui.models.making import practice_path
 from xiyou_tui.models.registry import ModelCard, inspect_model, model_hash
 from xiyou_tui.storage.places import Places
-from xiyou_tui.training.recipe import PRACTICE, Recipe
+from xiyou_tui.training.recipe import PRACTICE, STAGES, Recipe
 from xiyou_tui.training.run import RunDirectory, find_run, list_runs
 from xiyou_tui.training.source import TrainingData, Workplace, gather
 
@@ -95,7 +95,7 @@ def _resolve_start(places: Places, recipe: Recipe, base: ModelCard, base_hash: s
     if (directory / "adapter_config.json").exists():
         _check_base(directory, base_hash)
         return base, directory.absolute(), str(directory)
-    run = _last_of(places, base_hash) if wish == "last" else find_run(places, wish)
+    run = _last_of(places, base_hash, recipe.stage) if wish == "last" else find_run(places, wish)
     if run is None:
         return base, None, ""
     meta = run.meta()
@@ -119,12 +119,17 @@ def _resolve_start(places: Places, recipe: Recipe, base: ModelCard, base_hash: s
     return inspect_model(trained.model), trained.adapter, run.id
 
 
-def _last_of(places: Places, base_hash: str) -> RunDirectory | None:
+def _last_of(places: Places, base_hash: str, stage: str) -> RunDirectory | None:
+    """The newest run of the nearest earlier stage that has something to go on with (for DAPT, of DAPT itself)."""
+    order = list(STAGES)
+    found: dict[str, RunDirectory] = {}
     for run in list_runs(places):
         with contextlib.suppress(TrainingError):
-            if run.meta().model.get("base_hash") == base_hash and run.state().status in ("finished", "stopped") and run.trained():
-                return run
-    return None
+            meta = run.meta()
+            if meta.model.get("base_hash") == base_hash and run.state().status in ("finished", "stopped") and run.trained():
+                found.setdefault(meta.recipe.stage, run)
+    earlier = order[: order.index(stage)][::-1] or order[:1]
+    return next((found[name] for name in earlier if name in found), None)
 
 
 def _check_base(adapter: Path, base_hash: str) -> None:

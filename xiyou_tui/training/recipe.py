@@ -30,7 +30,10 @@ class Recipe:
     )
     model: str = _field("run.model", PRACTICE, "模型", "practice 是练手模型；也可以写一个 MLX 模型目录")
     start_from: str = _field(
-        "run.start_from", "", "接着谁练", "上一阶段的运行编号或适配器目录；last 是同一模型最近完成的一次；空着就从模型本身开始"
+        "run.start_from",
+        "",
+        "接着谁练",
+        "上一阶段的运行编号或适配器目录；last 是同一模型上一阶段最近的一次；空着就从模型本身开始",
     )
     seed: int = _field("run.seed", 7, "随机种子", "同样的种子、数据和配方得到同样的结果", minimum=0, maximum=2**31 - 1)
 

@@ -162,7 +162,7 @@ class RunDirectory:
             alive = self._pid() is not None
         if not alive and state.status in ("starting", "running", "paused"):
             state = replace(state, status="interrupted", eta=None)
-        elif alive and not state.started and self.is_queued():
+        elif alive and state.status == "starting" and self.is_queued():
             state = replace(state, status="queued")
         return replace(state, alive=alive)
 

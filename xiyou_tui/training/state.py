@@ -69,6 +69,8 @@ class RunState:
         """The state once `event` has happened (liveness is not an event: see RunDirectory.state)."""
         state = replace(self, last_time=event.time)
         match event:
+            case happened.Launched():
+                state = replace(state, status="starting", error=None, reason="", eta=None)
             case happened.Started():
                 state = replace(
                     state, status="running", of=event.of, step=event.resumed_from, started=self.started or event.time, error=None

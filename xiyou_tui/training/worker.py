@@ -40,6 +40,10 @@ def main(arguments: list[str]) -> int:
     _stay_awake()
     started = time.monotonic()
     try:
+        writer.write(happened.Launched(time.time()))
+        if "--measure" in arguments:
+            _measure(run, writer)
+            return 0
         ended = _queue(run, commands)
         writer.write(ended or _work(run, run.meta(), writer, commands, started))
         return 0
@@ -113,6 +117,14 @@ def _stretch(run: RunDirectory, meta: RunMeta, writer: EventWriter, commands: Co
     gc.collect()
     mx.clear_cache()
     return found
+
+
+def _measure(run: RunDirectory, writer: EventWriter) -> None:
+    from xiyou_tui.training.loop import Loop
+    from xiyou_tui.training.session import open_session
+
+    meta = run.meta()
+    Loop(run, meta, open_session(run, meta), writer, Commands(run.control)).measure()
 
 
 def _wait(commands: Commands) -> str:
