@@ -10,9 +10,10 @@ from typing import Literal
 from xiyou_tui.chat.model import Exchange
 from xiyou_tui.corpus.lexicon import BEINGS, Entry, Lexicon
 
-QuestionKind = Literal["chapter", "count", "list", "where", "reason", "fact"]
+QuestionKind = Literal["chapter", "story", "count", "list", "where", "reason", "fact"]
 KIND_LABELS: dict[QuestionKind, str] = {
     "chapter": "问某一回的内容",
+    "story": "问一段故事在哪几回",
     "count": "计数",
     "list": "列举各回",
     "where": "问在第几回",
@@ -30,6 +31,8 @@ _COUNT = re.compile(r"几次|多少次|(?<!第)(?<!哪)几回(?!里|中|出|写)
 _LIST = re.compile(
     r"哪几回|哪些回|哪几章|哪些章|都在哪|(?:出现|提到|写到).{0,4}(?:哪些|几回|哪里)|在哪些地方出现|列出.{0,8}(?:回|处|章)"
 )
+_STORY = re.compile(r"故事|这一?段|那一?段|[这那]一?难|一事|的事|横跨|占了|写了几|从[哪第].{0,3}回.{0,4}到")
+_CHAPTERS = re.compile(r"几回|几章|哪些?回|哪些?章|第几回|回目")
 _WHERE = re.compile(r"第几回|哪一回|哪回|第几章|哪一章|哪章|几回书|出自哪")
 _CONTENT = re.compile(
     r"(?:主要|大概|大致|都|里|里面|中|的)*(?:讲|说|写|叙述|描写|内容|情节|故事|发生|概括|总结|梗概|回目|标题|题目|大意)"
@@ -155,6 +158,8 @@ def _kind(question: str, chapters: tuple[int, ...]) -> QuestionKind:
         rest = _CHAPTER.sub("", question)
         if _CONTENT.search(rest) and len(re.sub(r"[\s，。？?！《》西游记原著小说请问的了是一下]", "", rest)) <= 10:
             return "chapter"
+    if _STORY.search(question) and _CHAPTERS.search(question):
+        return "story"
     if _LIST.search(question):
         return "list"
     if _COUNT.search(question):

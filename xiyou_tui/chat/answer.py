@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from xiyou_tui.chat.analyse import Analysis, analyse
+from xiyou_tui.chat.chapters import TITLE_SOURCE, chapters_asked_for, chapters_line, tell_chapters, title_places
 from xiyou_tui.chat.concordance import Concordance, around, build_concordance
 from xiyou_tui.chat.decide import Decision, decide, rank
-from xiyou_tui.chat.evidence import Candidate, Evidence, events_in, gather
+from xiyou_tui.chat.evidence import Candidate, Evidence, gather
 from xiyou_tui.chat.extract import choose, quotable
 from xiyou_tui.chat.model import REFUSAL, Answer, Exchange, Mode, Part, Stage, assert_verbatim, cite_places
 from xiyou_tui.corpus.model import Edition, Place
-from xiyou_tui.corpus.synopsis import load_synopsis, load_titles
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.retrieval import Retriever
@@ -90,9 +90,9 @@ def extract_answer(course: Course, *, mode: Mode = "extract", model: str = "", n
     """The extractive answer to a prepared question; with a notice first where it stands in for a model's answer."""
     analysis, edition = course.analysis, course.edition
     if analysis.kind == "chapter":
-        answer = _chapter_answer(course)
-        if answer is not None:
-            return answer
+        told = tell_chapters(edition, analysis.chapters)
+        if told is not None:
+            return finish(course, mode, model, *told)
     if course.concordance is not None and course.concordance.places and course.decision.verdict != "out_of_scope":
         return count_answer(course, course.concordance)
     if not course.decision.answerable:
@@ -100,8 +100,12 @@ def extract_answer(course: Course, *, mode: Mode = "extract", model: str = "", n
     extract = choose(edition, course.ranked)
     places = [*extract.quotes, *extract.also]
     parts = [Part("notice", notice)] if notice else []
-    if analysis.kind == "where":
-        parts.append(_where_part(course))
+    if analysis.kind in ("where", "list", "story"):
+        numbers = chapters_asked_for(course.ranked, analysis, edition)
+        parts.append(Part("summary", chapters_line(edition, analysis, numbers), None, None, TITLE_SOURCE))
+        titles = [place for place in title_places(edition, numbers) if place not in places]
+        parts += [Part("evidence", place.text, len(places) + index) for index, place in enumerate(titles)]
+        places += titles
     parts += [Part("summary", text, places.index(place), None, EVENT_SOURCE) for text, place in extract.events]
     parts += [Part("evidence", place.text, index) for index, place in enumerate(places[: len(extract.quotes)])]
     if extract.also:
@@ -181,41 +185,6 @@ def count_answer(course: Course, found: Concordance, mode: Mode = "extract", mod
     if len(firsts) > COUNT_QUOTES:
         parts.append(Part("notice", f"引文只列前 {COUNT_QUOTES} 回各一处，其余见出处列表。"))
     return finish(course, mode, model, parts, places)
-
-
-def _chapter_answer(course: Course) -> Answer | None:
-    """What happens in a chapter: title and synopsis, marked as such, with the text under some of its events."""
-    edition = course.edition
-    numbers = [number for number in course.analysis.chapters if edition.has_chapter(number)]
-    if not numbers:
-        return None
-    synopsis, titles = load_synopsis(), load_titles()
-    parts: list[Part] = []
-    places: list[Place] = []
-    for number in numbers[:4]:
-        chapter = edition.chapter(number)
-        parts.append(Part("summary", f"{chapter.label}《{chapter.title or titles.get(number, '')}》", None, None, "回目"))
-        if synopsis.has_chapter(number) and not edition.is_synopsis:
-            told = synopsis.chapter(number).text.removeprefix(synopsis.chapter(number).title).replace("\n", "")
-            parts.append(Part("summary", told, None, None, SYNOPSIS_SOURCE))
-        whole = Place(number, 1, 0, len(chapter.text), "")
-        events = events_in(edition, whole)
-        step = max(1, len(events) // 3)
-        spots = [Place(number, 0, item.start, item.end, "") for item in events[step // 2 :: step][:3]]
-        if not spots:
-            spots = [Place(number, 0, 0, 1, "")]
-        for spot in spots:
-            place = around(edition, spot)
-            parts.append(Part("evidence", place.text, len(places)))
-            places.append(place)
-    return finish(course, "extract", "", parts, places)
-
-
-def _where_part(course: Course) -> Part:
-    edition = course.edition
-    numbers = list(dict.fromkeys(item.place.chapter for item in course.ranked[:3]))[:2]
-    named = "，其次是".join(f"{edition.chapter(number).label}《{edition.chapter(number).title}》" for number in numbers)
-    return Part("summary", f"最相关的是{named}。", None, None, "回目")
 
 
 def _chapter_list(edition: Edition, counts: dict[int, int]) -> str:

@@ -362,13 +362,11 @@ class _Scenes:
 
 @cache
 def _scenes() -> _Scenes:
-    lexicon = load_lexicon()
-    by_event = {item.event_id: item.named for items in _told().values() for item in items}
+    by_event = event_names()
     named: list[tuple[int, frozenset[str]]] = []
     chapters: dict[int, set[str]] = {}
     for event in load_events():
-        place = lexicon.named(event.place) if event.place else None
-        who = by_event.get(event.id, frozenset()) | ({place.id} if place is not None else set())
+        who = by_event.get(event.id, frozenset())
         named.append((event.chapter, who))
         chapters.setdefault(event.chapter, set()).update(who)
     windows = []
@@ -376,6 +374,18 @@ def _scenes() -> _Scenes:
         near = named[max(0, at - 2) : at + 3]
         windows.append((number, frozenset().union(*(who for chapter, who in near if chapter == number))))
     return _Scenes(chapters, tuple(dict.fromkeys(windows)))
+
+
+@cache
+def event_names() -> dict[str, frozenset[str]]:
+    """{event id: ids of the lexicon entries named in it, its place among them}."""
+    lexicon = load_lexicon()
+    names = {item.event_id: item.named for items in _told().values() for item in items}
+    for event in load_events():
+        place = lexicon.named(event.place) if event.place else None
+        if place is not None:
+            names[event.id] = names.get(event.id, frozenset()) | {place.id}
+    return names
 
 
 def _name(lexicon: Lexicon, identifier: str) -> str:

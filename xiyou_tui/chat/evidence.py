@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from xiyou_tui.chat.coverage import Coverage, Needs, cover, needs_of
@@ -68,7 +69,11 @@ def candidate(edition: Edition, place: Place, needs: Needs) -> Candidate:
 def event_text(item: AnchoredEvent) -> str:
     """All words of an event, folded: its sentence, other ways to put it, people and place."""
     event = item.event
-    return fold_loosely("\n".join((event.text, *event.also, *event.people, event.place)))
+    return _folded("\n".join((event.text, *event.also, *event.people, event.place)))
+
+
+# The same few thousand sentences are weighed again and again.
+_folded = lru_cache(maxsize=8192)(fold_loosely)
 
 
 def events_in(edition: Edition, place: Place) -> tuple[AnchoredEvent, ...]:
