@@ -21,6 +21,7 @@ from xiyou_tui.study import open_study
 from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SampleRequested
 from xiyou_tui.tui.screens.base import ModeScreen
 from xiyou_tui.tui.screens.sample_dialogs import ImportDialog, OutcomeDialog
+from xiyou_tui.tui.widgets.near_questions import NearQuestions
 from xiyou_tui.tui.widgets.sample_editor import SampleEditor
 from xiyou_tui.tui.widgets.sample_list import SampleList
 from xiyou_tui.tui.widgets.sample_review import SampleReview
@@ -50,10 +51,11 @@ class SamplesScreen(ModeScreen):
         return self._journal
 
     def body(self) -> Iterable[Widget]:
+        near = NearQuestions(self.study.places)
         with ContentSwitcher(initial="list", id="views"):
             yield SampleList(self.study, id="list")
-            yield SampleEditor(self.study, self.journal, id="editor")
-            yield SampleReview(self.study, id="review")
+            yield SampleEditor(self.study, self.journal, near, id="editor")
+            yield SampleReview(self.study, near, id="review")
             yield SampleStatistics(self.study, id="statistics")
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -19,13 +19,13 @@ from xiyou_tui.corpus.model import Citation
 from xiyou_tui.errors import SampleError, StorageError
 from xiyou_tui.samples.checks import check_sample
 from xiyou_tui.samples.citations import reanchor, remember
-from xiyou_tui.samples.duplicates import NearIndex
 from xiyou_tui.samples.journal import DraftJournal
 from xiyou_tui.samples.model import KINDS, REFUSAL_PHRASE, STATUSES, Sample
 from xiyou_tui.study import Study
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.widgets.choice import Choice
 from xiyou_tui.tui.widgets.citation_box import CitationBox
+from xiyou_tui.tui.widgets.near_questions import NearQuestions
 from xiyou_tui.tui.widgets.sample_card import findings_content
 
 register_keys(
@@ -74,7 +74,7 @@ class SampleEditor(Vertical):
 
         chapter: int
 
-    def __init__(self, study: Study, journal: DraftJournal, *, id: str | None = None) -> None:
+    def __init__(self, study: Study, journal: DraftJournal, near: NearQuestions, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._study = study
         self._journal = journal
@@ -82,7 +82,7 @@ class SampleEditor(Vertical):
         self._stored: Sample | None = None
         self._exchanges: list[tuple[str, str]] = [("", "")]
         self._at = 0
-        self._near = NearIndex()
+        self._near = near
         self._checking: Timer | None = None
         self._told_storage = False
 
@@ -127,7 +127,6 @@ class SampleEditor(Vertical):
         self._sample = sample
         self._exchanges = list(sample.exchanges) or [("", "")]
         self._at = 0
-        self._near = NearIndex((row.id, row.question) for row in self._study.samples.rows())
         self.query_one("#kind", Choice).value = sample.kind
         self.query_one("#status", Choice).value = sample.status
         self.query_one("#tags", Input).value = " ".join(sample.tags)
@@ -135,6 +134,7 @@ class SampleEditor(Vertical):
         self._show_exchange()
         self._show_side()
         self._check()
+        self._index_questions()
         if not _is_blank(sample) and not stored:
             self._write_draft(sample)
         self.screen.set_focus(self.query_one("#question" if not sample.question else "#answer", TextArea))
@@ -273,10 +273,15 @@ class SampleEditor(Vertical):
             line.update(Content.assemble(("拒答 ", "bold $primary"), reason))
         line.display = sample.refusal
 
+    @work(thread=True, exclusive=True, group="near-questions")
+    def _index_questions(self) -> None:
+        self._near.rebuild()
+        self.app.call_from_thread(self._check)
+
     def _check(self) -> None:
         if self._sample is None:
             return
-        findings = check_sample(self._composed(), self._study.library, self._study.samples, self._near)
+        findings = check_sample(self._composed(), self._study.library, self._study.samples, self._near.index)
         if _is_blank(self._composed()):
             told = Content.styled("在「问」里写问题，Tab 到「答」；答里引原文用“”。", "$foreground 60%")
         elif findings:

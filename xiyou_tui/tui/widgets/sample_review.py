@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -14,11 +15,11 @@ from textual.widgets import Static
 from xiyou_tui.errors import CorpusError
 from xiyou_tui.samples.checks import check_sample
 from xiyou_tui.samples.citations import CitedPassage, look_up, reanchor
-from xiyou_tui.samples.duplicates import NearIndex
 from xiyou_tui.samples.model import REFUSAL_PHRASE, STATUSES, Sample
 from xiyou_tui.study import Study
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.messages import PassageRequested
+from xiyou_tui.tui.widgets.near_questions import NearQuestions
 from xiyou_tui.tui.widgets.sample_card import STATE_NOTES, SampleCard
 
 register_keys(
@@ -66,7 +67,7 @@ class SampleReview(Vertical, can_focus=True):
 
         id: str
 
-    def __init__(self, study: Study, *, id: str | None = None) -> None:
+    def __init__(self, study: Study, near: NearQuestions, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._study = study
         self._queue: list[str] = []
@@ -74,7 +75,7 @@ class SampleReview(Vertical, can_focus=True):
         self._decided: dict[str, str] = {}
         # What can be taken back: the place in the queue, and whether the database has a step for it.
         self._steps: list[tuple[int, bool]] = []
-        self._near = NearIndex()
+        self._near = near
 
     def compose(self) -> ComposeResult:
         yield Static("", id="review-progress")
@@ -91,26 +92,36 @@ class SampleReview(Vertical, can_focus=True):
     def begin(self, ids: list[str]) -> None:
         """Review these samples in this order."""
         self._queue, self._at, self._decided, self._steps = ids, 0, {}, []
-        self._near = NearIndex((row.id, row.question) for row in self._study.samples.rows())
         self.show_current()
+        self._index_questions()
         self.screen.set_focus(self)
+
+    @work(thread=True, exclusive=True, group="near-questions")
+    def _index_questions(self) -> None:
+        self._near.rebuild()
+        self.app.call_from_thread(self._show_card)
 
     def show_current(self) -> None:
         """Show the sample at hand as the database has it now (after an edit, say)."""
         self._progress()
         source = self.query_one("#review-text", Static)
-        shown = self.query_one(SampleCard)
+        self._show_card()
         if not self.sample_id:
-            shown.show(None, hint="")
             source.update("")
             return
         sample = self._study.samples.get(self.sample_id)
         passages = [look_up(citation, self._study.library, self._study.samples) for citation in sample.citations]
-        findings = check_sample(sample, self._study.library, self._study.samples, self._near)
-        shown.show(sample, (), findings)
         blocks = [self._in_context(passage) for passage in passages]
         source.update(Content("\n\n").join(blocks) if blocks else Content.styled(_no_passage(sample), "$foreground 60%"))
         self.query_one("#review-source", VerticalScroll).scroll_home(animate=False)
+
+    def _show_card(self) -> None:
+        shown = self.query_one(SampleCard)
+        if not self.sample_id:
+            shown.show(None)
+            return
+        sample = self._study.samples.get(self.sample_id)
+        shown.show(sample, (), check_sample(sample, self._study.library, self._study.samples, self._near.index))
 
     def _in_context(self, passage: CitedPassage) -> Content:
         """The paragraph of a citation with the cited characters marked."""

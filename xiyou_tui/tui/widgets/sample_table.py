@@ -74,6 +74,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._rows: list[SampleRow] = []
         self._cursor = 0
         self.ticked: set[str] = set()
+        self._styles: dict[tuple[str, ...], Style] = {}
 
     @property
     def rows(self) -> list[SampleRow]:
@@ -159,9 +160,11 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._reveal()
 
     def on_focus(self) -> None:
+        self._styles.clear()
         self.refresh()
 
     def on_blur(self) -> None:
+        self._styles.clear()
         self.refresh()
 
     def _announce(self) -> None:
@@ -202,10 +205,16 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _style(self, *names: str) -> Style:
         """The widget's style under those of some component classes; half-transparent colours are mixed with what lies below."""
-        style = self.visual_style
-        for name in names:
-            style += self.get_visual_style(f"sample-table--{name}", partial=True)
-        return style.rich_style
+        if names not in self._styles:
+            style = self.visual_style
+            for name in names:
+                style += self.get_visual_style(f"sample-table--{name}", partial=True)
+            self._styles[names] = style.rich_style
+        return self._styles[names]
+
+    def notify_style_update(self) -> None:
+        self._styles.clear()
+        super().notify_style_update()
 
     def _row(self, row: SampleRow, here: bool, width: int) -> list[Segment]:
         def style(name: str = "") -> Style:
