@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from xiyou_tui.errors import ModelError, TrainingError
+from xiyou_tui.models.making import practice_path
 from xiyou_tui.samples.model import new_sample
 from xiyou_tui.study import Study
 from xiyou_tui.training import events as happened
-from xiyou_tui.training.launch import kill_run, resume_run, send_command, start_chain, start_run
+from xiyou_tui.training.estimate import estimate_plan
+from xiyou_tui.training.launch import kill_run, plan_run, resume_run, send_command, start_chain, start_run
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.training.run import RunDirectory, list_runs
+from xiyou_tui.training.trial import measure_plan, preview_rows
 
 pytestmark = pytest.mark.slow
 
@@ -240,3 +243,61 @@ def test_long_rows_and_a_changed_model_fail_with_their_names(tiny: Study, recipe
     (model / "config.json").unlink()
     with pytest.raises(ModelError, match="config"):
         resume_run(run)
+
+
+def test_a_plan_can_be_tried_without_leaving_anything(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
+    plan = plan_run(tiny, recipe_of(run__stage="sft", data__max_length=256, data__validation_share=0.2))
+    measured = measure_plan(tiny.places, plan)
+    assert measured.memory > plan.card.bytes
+    assert measured.total_seconds > 0
+    estimated = estimate_plan(plan, tiny.places)
+    without_footing = estimated.memory - estimated.parts["程序"]
+    assert 0.4 < without_footing / measured.memory < 2.5
+    views = preview_rows(tiny.places, plan, 100)
+    assert {view.split for view in views} == {"train", "validation"}
+    for view in views:
+        answers = "".join(text for text, target in view.pieces if target)
+        assert answers.endswith("<|im_end|>")
+        assert "问" not in answers
+    assert not list(tiny.places.runs.iterdir())
+    assert not list((tiny.places.cache / "trial").iterdir())
+    with pytest.raises(TrainingError, match="超过窗口长度"):
+        preview_rows(tiny.places, plan_run(tiny, recipe_of(run__stage="sft", data__max_length=16)))
+
+
+def test_early_stopping_keeps_the_best(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
+    recipe = recipe_of(
+        adapter__kind="full", loop__max_steps=400, check__evaluate_every=10, check__early_stop=2, optimizer__learning_rate=2e-2,
+        data__held_out="1", loop__batch=16,
+    )  # fmt: skip
+    run = start_run(tiny, recipe)
+    wait_end(run)
+    state = run.state()
+    assert (state.status, state.reason) == ("finished", "early"), run.log_tail()
+    assert state.step < 400
+    evaluations = [event for event in run.events().events if isinstance(event, happened.Evaluated) and event.step]
+    best = min(evaluations, key=lambda event: event.loss)
+    assert run.best_step() == state.best_step
+    assert state.best_loss == pytest.approx(best.loss, rel=1e-3)
+    assert state.step >= state.best_step + 20  # type: ignore[operator]
+
+
+def test_a_quantised_base_takes_an_adapter_and_refuses_full_weights(
+    tiny: Study, recipe_of: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    import mlx_lm
+
+    source = practice_path(tiny.places, tiny.library.current())
+    mlx_lm.convert(str(source), str(tmp_path / "q4"), quantize=True, q_bits=4, q_group_size=32)
+    recipe = recipe_of(
+        run__model=str(tmp_path / "q4"), loop__precision="model", loop__max_steps=8, adapter__rank=4, loop__loss_chunk=30
+    )
+    run = start_run(tiny, recipe)
+    wait_end(run)
+    assert run.state().status == "finished", run.log_tail()
+    losses = steps(run)
+    assert losses[8] < losses[1] + 0.1
+    trained = run.trained()
+    assert mlx_lm.load(str(trained.model), adapter_path=str(trained.adapter))
+    with pytest.raises(TrainingError, match="量化"):
+        start_run(tiny, recipe.changed("adapter.kind", "full"))

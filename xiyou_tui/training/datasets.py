@@ -113,7 +113,9 @@ def _encode_chapters(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: 
     mark = document_mark(tokenizer)
     cut: dict[str, list[Row]] = {}
     for number, row in enumerate(rows):
-        text = f"{row['title']}\n{row['text']}" if row["title"] else row["text"]
+        # Most editions carry the title as the chapter's first paragraph.
+        titled = not row["title"] or row["text"].startswith(row["title"])
+        text = row["text"] if titled else f"{row['title']}\n{row['text']}"
         tokens = [mark, *tokenizer.encode(text, add_special_tokens=False), mark]
         name = f"第{row['chapter']}回" if row["chapter"] else f"通用{number}"
         cut.setdefault(row["split"], []).extend(cut_windows(name, tokens, recipe.max_length))

@@ -7,11 +7,13 @@ import math
 import os
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
+from xiyou_tui.errors import TrainingError
 from xiyou_tui.models.registry import ModelCard
 from xiyou_tui.storage.places import Places
-from xiyou_tui.training.events import Calibrated, Stepped
+from xiyou_tui.training.events import Stepped
 from xiyou_tui.training.plan import Plan
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.training.run import list_runs
@@ -64,7 +66,7 @@ def estimate_plan(plan: Plan, places: Places) -> Estimate:
     steps = max(1, math.ceil(rows * recipe.epochs / (recipe.batch * recipe.accumulate)))
     if recipe.max_steps and recipe.max_steps < steps:
         tokens, steps = tokens * recipe.max_steps // steps, recipe.max_steps
-    speed = measured_speed(places, plan)
+    step = measured_step(places, plan)
     need = sum(parts.values())
     verdict = "too-big" if need > available else "tight" if need > 0.85 * available else "fits"
     return Estimate(
@@ -72,8 +74,8 @@ def estimate_plan(plan: Plan, places: Places) -> Estimate:
         available=available,
         tokens=tokens,
         steps=steps,
-        seconds=tokens / speed if speed else None,
-        basis="按这台机器上同一模型、同一阶段最近一次的速度" if speed else "这个模型在这台机器上还没练过；开跑后第一步就量出时间",
+        seconds=step * steps if step else None,
+        basis="按这台机器上同一模型、同一阶段最近一次的速度" if step else "这个模型在这台机器上还没练过；开跑后第一步就量出时间",
         verdict=verdict,
         advice=_advise(recipe, parts) if verdict != "fits" else (),
     )
@@ -132,25 +134,28 @@ def available_memory() -> int:
     return total // 2
 
 
-def measured_speed(places: Places, plan: Plan) -> float | None:
-    """Trained tokens per second of the newest run of the same model, stage and kind of weights here; None when there is none."""
+def measured_step(places: Places, plan: Plan) -> float | None:
+    """Seconds that a step of the plan should take: from the newest run of the same model, stage and kind of weights here.
+
+    Scaled by rows a step and by the length of DAPT windows; None when there was no such run.
+    """
+    recipe = plan.recipe
     for run in list_runs(places):
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(TrainingError):
             meta = run.meta()
-            if meta.recipe.stage != plan.recipe.stage or meta.recipe.adapter != plan.recipe.adapter:
+            known = meta.recipe
+            if (known.stage, known.adapter, meta.model.get("base_hash")) != (recipe.stage, recipe.adapter, plan.base_hash):
                 continue
-            if meta.model.get("base_hash") != plan.base_hash:
-                continue
-            steps = [event for event in run.events().events if isinstance(event, Stepped)][1:]
-            if steps:
-                speeds = sorted(event.tokens_per_second for event in steps)
-                return speeds[len(speeds) // 2]
+            # The first step warms up.
+            took = sorted(
+                (event.tokens - before.tokens) / event.tokens_per_second
+                for before, event in pairwise(event for event in run.events().events if isinstance(event, Stepped))
+                if event.step == before.step + 1 and event.tokens_per_second > 0
+            )
+            if took:
+                scale = recipe.batch * recipe.accumulate / (known.batch * known.accumulate)
+                return took[len(took) // 2] * scale * (recipe.max_length / known.max_length if recipe.stage == "dapt" else 1)
     return None
-
-
-def calibrated(run_events: tuple[object, ...]) -> Calibrated | None:
-    """The measurement that a run made of itself with its worst-case step, when it has got that far."""
-    return next((event for event in run_events if isinstance(event, Calibrated)), None)
 
 
 def _tokens_per_character(card: ModelCard) -> float:

@@ -24,7 +24,6 @@ from xiyou_tui.models.child import child_command, child_environment, find_openbl
 from xiyou_tui.models.registry import inspect_model, model_hash
 from xiyou_tui.storage.files import discard, explained, write_bytes, write_json
 from xiyou_tui.storage.places import Places
-from xiyou_tui.training.events import Calibrated, Failed
 from xiyou_tui.training.plan import Plan as Plan
 from xiyou_tui.training.plan import Workshop as Workshop
 from xiyou_tui.training.plan import plan_run as plan_run
@@ -54,9 +53,9 @@ def start_chain(study: Workshop, recipes: Sequence[Recipe]) -> list[RunDirectory
 
 def start_plan(places: Places, plan: Plan, *, name: str = "") -> RunDirectory:
     """Begin a plan: write the run directory in one step, then start its trainer."""
-    run, lock = _write_run(places.runs, plan, name)
+    run, lock = write_run(places.runs, plan, name)
     try:
-        _spawn(run, plan.threads, lock)
+        spawn_trainer(run, plan.threads, lock)
     except BaseException:
         discard(run.path, places.bin)
         raise
@@ -65,38 +64,7 @@ def start_plan(places: Places, plan: Plan, *, name: str = "") -> RunDirectory:
     return run
 
 
-def measure_plan(places: Places, plan: Plan) -> Calibrated:
-    """Do one worst-case step of a plan in a child process and return what it took; the model is not changed and nothing is kept.
-
-    Takes as long as loading the model and a few steps. Raises TrainingError with the child's words when it can't be done.
-    """
-    run, lock = _write_run(places.cache / "measure", plan, "")
-    try:
-        child = _spawn(run, plan.threads, lock, "--measure")
-        try:
-            child.wait()
-        except BaseException:
-            child.kill()
-            child.wait()
-            raise
-        events = run.events().events
-    finally:
-        os.close(lock)
-        shutil.rmtree(run.path, ignore_errors=True)
-    for event in events:
-        if isinstance(event, Calibrated):
-            return event
-        if isinstance(event, Failed):
-            raise TrainingError(event.what, kept=event.kept, next_step=event.next_step, code=event.code)
-    raise TrainingError(
-        "没有量成：试走一步的进程没有回话。",
-        kept="没有改动任何东西。",
-        next_step="多半是内存不够：降低批大小和窗口长度再试。",
-        code="measure",
-    )
-
-
-def _write_run(directory: Path, plan: Plan, name: str) -> tuple[RunDirectory, int]:
+def write_run(directory: Path, plan: Plan, name: str) -> tuple[RunDirectory, int]:
     """The run's directory, written in one step, and its lock, already held: no moment looks like a dead run."""
     created = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(created))
@@ -143,7 +111,7 @@ def resume_run(run: RunDirectory) -> RunDirectory:
     inspect_model(Path(meta.model["path"]))
     lock = _take_lock(run)
     try:
-        _spawn(run, int(meta.versions.get("threads", 0)), lock)
+        spawn_trainer(run, int(meta.versions.get("threads", 0)), lock)
     finally:
         os.close(lock)
     return run
@@ -179,7 +147,7 @@ def kill_run(run: RunDirectory) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _spawn(run: RunDirectory, threads: int, lock: int, *arguments: str) -> subprocess.Popen[bytes]:
+def spawn_trainer(run: RunDirectory, threads: int, lock: int, *arguments: str) -> subprocess.Popen[bytes]:
     """Start the trainer of a run and hand it the run's lock."""
     run.control.unlink(missing_ok=True)
     environment = child_environment(threads)

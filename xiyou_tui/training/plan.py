@@ -60,6 +60,12 @@ def plan_run(study: Workshop, recipe: Recipe, *, after: RunDirectory | None = No
     With `after`, the run waits for that one to end; when it starts from it too, what it starts from is looked up then.
     """
     base = inspect_model(model_path(study, recipe))
+    if recipe.adapter == "full" and base.bits < 16:
+        raise TrainingError(
+            f"{base.name} 是 {base.bits} 位量化的，不能练全部权重。",
+            next_step="改练 LoRA，或用没有量化的模型。",
+            code="quantised",
+        )
     base_hash = model_hash(base.path)
     threads = study.settings.whole("train.threads") or (1 if base.parameters < ONE_THREAD_BELOW else 0)
     if after is not None and recipe.start_from in ("last", after.id):

@@ -178,12 +178,6 @@ def open_session(run: RunDirectory, meta: RunMeta) -> Session:
         raise ModelError(
             f"模型目录的内容变了：{path}。", kept="检查点还在。", next_step="换回原来的模型，或新开一次运行。", code="other-model"
         )
-    if recipe.adapter == "full" and card.bits < 16:
-        raise TrainingError(
-            f"{card.name} 是 {card.bits} 位量化的，不能练全部权重。",
-            next_step="改练 LoRA，或用没有量化的模型。",
-            code="quantised",
-        )
     model, tokenizer = load_model(path)
     data = encode(read_rows(run.data), recipe, tokenizer)
     if not data.train:
@@ -207,6 +201,18 @@ def load_model(path: Path) -> tuple[nn.Module, Any]:
             f"模型打不开：{path}（{error}）。", kept="没有改动。", next_step="重新下载，或换一个模型。", code="unloadable"
         ) from error
     return model, tokenizer
+
+
+def load_tokenizer(path: Path) -> Any:
+    """Only the tokenizer of a model directory; raises ModelError where it can't be opened."""
+    from mlx_lm.utils import load_tokenizer as open_tokenizer
+
+    try:
+        return open_tokenizer(path)
+    except Exception as error:  # as above
+        raise ModelError(
+            f"词表打不开：{path}（{error}）。", kept="没有改动。", next_step="重新下载这个模型。", code="unloadable"
+        ) from error
 
 
 def step_seed(seed: int, step: int) -> int:

@@ -44,6 +44,9 @@ def main(arguments: list[str]) -> int:
         if "--measure" in arguments:
             _measure(run, writer)
             return 0
+        if "--rows" in arguments:
+            _show_rows(run, int(arguments[-1]))
+            return 0
         ended = _queue(run, commands)
         writer.write(ended or _work(run, run.meta(), writer, commands, started))
         return 0
@@ -125,6 +128,14 @@ def _measure(run: RunDirectory, writer: EventWriter) -> None:
 
     meta = run.meta()
     Loop(run, meta, open_session(run, meta), writer, Commands(run.control)).measure()
+
+
+def _show_rows(run: RunDirectory, limit: int) -> None:
+    from xiyou_tui.training.inspect import write_views
+    from xiyou_tui.training.session import load_tokenizer
+
+    meta = run.meta()
+    write_views(run, meta, load_tokenizer(Path(meta.model["path"])), limit)
 
 
 def _wait(commands: Commands) -> str:
