@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from xiyou_tui.chat.analyse import Analysis
-from xiyou_tui.chat.claims import event_names
 from xiyou_tui.chat.concordance import around
 from xiyou_tui.chat.evidence import Candidate, events_in
 from xiyou_tui.chat.model import Part
+from xiyou_tui.chat.told import event_names
 from xiyou_tui.corpus.events import anchor_events
 from xiyou_tui.corpus.lexicon import load_lexicon
 from xiyou_tui.corpus.model import Edition, Place

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
-from xiyou_tui.chat.claims import Judgement, judge, read_claims, strangers, untold
+from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.scope import find_foreign
+from xiyou_tui.chat.told import Judgement, judge, strangers, untold
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.retrieval import Retriever

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from xiyou_tui.chat.analyse import chapter_numbers, parse_number
-from xiyou_tui.chat.claims import judge, read_claims
+from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.coverage import cover, needs_of
 from xiyou_tui.chat.evidence import event_text, events_in
+from xiyou_tui.chat.told import judge
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.model import Place
 
