@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +20,16 @@ from xiyou_tui.samples.model import new_sample
 from xiyou_tui.study import Study
 from xiyou_tui.training import events as happened
 from xiyou_tui.training.estimate import estimate_plan
-from xiyou_tui.training.launch import kill_run, plan_run, resume_run, send_command, start_chain, start_run
+from xiyou_tui.training.launch import (
+    kill_run,
+    plan_run,
+    resume_run,
+    send_command,
+    spawn_trainer,
+    start_chain,
+    start_run,
+    write_run,
+)
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.training.run import RunDirectory, list_runs
 from xiyou_tui.training.trial import measure_plan, preview_rows
@@ -301,3 +313,35 @@ def test_a_quantised_base_takes_an_adapter_and_refuses_full_weights(
     assert mlx_lm.load(str(trained.model), adapter_path=str(trained.adapter))
     with pytest.raises(TrainingError, match="量化"):
         start_run(tiny, recipe.changed("adapter.kind", "full"))
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit (Linux) to take the room away and give it back")
+def test_a_disk_without_room_loses_nothing(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
+    recipe = recipe_of(adapter__kind="full", loop__max_steps=12, check__evaluate_every=4, data__held_out="none")
+    run, lock = write_run(tiny.places.runs, plan_run(tiny, recipe), "")
+    child = spawn_trainer(run, 1, lock)
+    os.close(lock)
+    # Files may not grow past 60,000 bytes: the events fit, a checkpoint does not.
+    resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+    wait_for(run, lambda: run.state().step == 12 and len(run.state().warnings) >= 3)
+    assert run.is_alive()
+    assert run.checkpoint_steps() == ()
+    resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_end(run)
+    child.wait()
+    assert run.state().status == "finished", run.log_tail()
+    assert run.checkpoint_steps() == (12,)
+    assert (run.trained().model / "model.safetensors").exists()
+
+
+def test_events_wait_for_room(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; from pathlib import Path; from xiyou_tui.training.reporting import EventWriter\n"
+        "from xiyou_tui.training.events import Paused\n"
+        "writer = EventWriter(Path(sys.argv[1])); writer.write(Paused(1.0, 1))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY)); writer.write(Paused(2.0, 2)); writer.write(Paused(3.0, 3))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)); writer.close(patience=5)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "metrics.jsonl")], check=True)
+    lines = (tmp_path / "metrics.jsonl").read_bytes().splitlines()
+    assert [happened.parse_event(line) for line in lines] == [happened.Paused(float(n), n) for n in (1, 2, 3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -49,8 +50,8 @@ def save_checkpoint(
         try:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True, mode=0o700)
-            _save_arrays(draft / WEIGHTS, dict(tree_flatten(model.trainable_parameters())))
-            _save_arrays(draft / OPTIMIZER, dict(tree_flatten(optimizer.state)))
+            save_arrays(draft / WEIGHTS, dict(tree_flatten(model.trainable_parameters())))
+            save_arrays(draft / OPTIMIZER, dict(tree_flatten(optimizer.state)))
             (draft / CONFIG).write_text(json.dumps({**config, "step": position.step}, indent=1), "utf-8")
             (draft / STATE).write_text(json.dumps(asdict(position), indent=1), "utf-8")
             for path in [*draft.iterdir(), draft]:
@@ -60,9 +61,6 @@ def save_checkpoint(
                 shutil.rmtree(target)
             draft.rename(target)
             _sync(run.checkpoints)
-        except RuntimeError as error:
-            # MLX reports a failed write as a RuntimeError without a number.
-            raise OSError(28 if shutil.disk_usage(run.path).free < 2**20 else 5, str(error)) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         if position.best_step is not None:
@@ -128,9 +126,14 @@ def _misfit(what: str) -> TrainingError:
     )
 
 
-def _save_arrays(path: Path, arrays: dict[str, mx.array]) -> None:
+def save_arrays(path: Path, arrays: dict[str, mx.array]) -> None:
+    """Write arrays as safetensors; raises OSError when the disk does not take them (MLX says that without a number)."""
     mx.eval(list(arrays.values()))
-    mx.save_safetensors(str(path), arrays)
+    try:
+        mx.save_safetensors(str(path), arrays, metadata={"format": "mlx"})
+    except RuntimeError as error:
+        full = shutil.disk_usage(path.parent).free < 2 * sum(array.nbytes for array in arrays.values())
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
 
 
 def _prune(run: RunDirectory, best: int | None) -> None:

@@ -201,8 +201,10 @@ class Loop:
 
     def _end(self, reason: str) -> Outcome:
         if reason != "aborted":
-            while not self._save() and reason != "paused":
+            told = False
+            while not self._save(quiet=told):
                 # The disk is full at the very end: wait for room rather than lose the run.
+                told = True
                 time.sleep(RETRY_SECONDS)
                 if "abort" in self._commands.poll():
                     return Outcome("aborted", self._position, self._loss)
@@ -215,7 +217,7 @@ class Loop:
         if better or late or (self._position.step % every == 0 if every else evaluated):
             self._save()
 
-    def _save(self) -> bool:
+    def _save(self, *, quiet: bool = False) -> bool:
         """Save a checkpoint unless this step has one; False when the disk did not take it (told as a warning, tried again later)."""
         position = self._position
         if position.step == self._saved or position.step == 0:
@@ -225,7 +227,8 @@ class Loop:
                 self._run, self._session.model, self._session.optimizer, position, self._session.adapter_config
             )
         except StorageError as error:
-            self._warn(error.code, f"{error.what}{error.next_step}训练继续，之前的检查点都在。")
+            if not quiet:
+                self._warn(error.code, f"{error.what}{error.next_step}不用重来：之前的检查点都在，过一会儿会再存。")
             return False
         self._saved, self._saved_at = position.step, time.monotonic()
         self._writer.write(

@@ -17,7 +17,8 @@ from mlx.utils import tree_flatten, tree_map
 
 from xiyou_tui.errors import ModelError, TrainingError
 from xiyou_tui.models.registry import inspect_model, model_hash
-from xiyou_tui.training.checkpoint import CONFIG, WEIGHTS, load_arrays, load_weights
+from xiyou_tui.storage.files import explained
+from xiyou_tui.training.checkpoint import CONFIG, WEIGHTS, load_arrays, load_weights, save_arrays
 from xiyou_tui.training.datasets import Encoded, Pair, encode, read_rows
 from xiyou_tui.training.loss import Batch, Parts, make_batch, preference_loss, row_scores, split_model, target_losses
 from xiyou_tui.training.packing import Row, Schedule
@@ -235,11 +236,17 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 def export_model(run: RunDirectory, meta: RunMeta, weights: Path) -> Path:
     """For a run that trained all weights: a whole model directory beside its checkpoints, written in one step."""
     source, target, draft = Path(meta.model["path"]), run.path / "model", run.path / ".model"
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft, ignore=shutil.ignore_patterns("*.safetensors", "*.safetensors.index.json", "*.gguf", "*.bin"))
-    mx.save_safetensors(str(draft / "model.safetensors"), load_arrays(weights / WEIGHTS), metadata={"format": "mlx"})
-    shutil.rmtree(target, ignore_errors=True)
-    draft.rename(target)
+    with explained(target):
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(
+                source, draft, ignore=shutil.ignore_patterns("*.safetensors", "*.safetensors.index.json", "*.gguf", "*.bin")
+            )
+            save_arrays(draft / "model.safetensors", load_arrays(weights / WEIGHTS))
+            shutil.rmtree(target, ignore_errors=True)
+            draft.rename(target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return target
 
 
