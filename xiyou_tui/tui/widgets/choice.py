@@ -11,6 +11,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+CHOSEN = "bold $background on $primary"
+
 
 class Choice(Widget, can_focus=True):
     """A label and its choices, the chosen one marked. ←/→ choose; a click too."""
@@ -68,12 +70,20 @@ class Choice(Widget, can_focus=True):
     def render(self) -> RenderResult:
         parts: list[Content] = [Content.styled(f"{self._label} ", "$foreground 60%")]
         self._spans = []
-        at = cell_len(self._label) + 1
+        begin = cell_len(self._label) + 1
+        if begin + sum(cell_len(label) + 2 for label in self._choices.values()) > self.size.width:
+            # No room for all: the chosen one between arrows, a click goes on to the next.
+            label = self._choices.get(self._value, self._value)
+            names = list(self._choices)
+            following = names[(names.index(self._value) + 1) % len(names)] if self._value in names else names[0]
+            self._spans = [(begin, self.size.width, following)]
+            return Content("").join(
+                [*parts, Content.styled("‹", "$accent"), Content.styled(f" {label} ", CHOSEN), Content.styled("›", "$accent")]
+            )
+        at = begin
         for name, label in self._choices.items():
-            chosen = name == self._value
             text = f" {label} "
-            style = "bold $background on $primary" if chosen else "$foreground 70%"
-            parts.append(Content.styled(text, style))
+            parts.append(Content.styled(text, CHOSEN if name == self._value else "$foreground 70%"))
             self._spans.append((at, at + cell_len(text), name))
             at += cell_len(text)
         return Content("").join(parts)
