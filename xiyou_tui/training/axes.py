@@ -58,7 +58,8 @@ def widen(low: float, high: float) -> tuple[float, float]:
 
 def choose_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
     """At most `most` round values (1, 2 or 5 times a power of ten apart) inside [low, high]; () when none fits."""
-    if most < 1 or not high > low or not (math.isfinite(low) and math.isfinite(high)):
+    # Closer together than numbers can be told apart, there is nothing round between them.
+    if most < 1 or not high - low > 1e-12 * max(abs(low), abs(high)) or not (math.isfinite(low) and math.isfinite(high)):
         return ()
     power = 10.0 ** math.floor(math.log10((high - low) / most))
     for factor in (1, 2, 5, 10, 20, 50):

@@ -105,9 +105,9 @@ class XiyouApp(App[None]):
         """Let the chat's model give its memory back, before training starts; nothing to do when no chat holds one."""
         for stack in list(self._screen_stacks.values()):
             for screen in stack:
-                release = getattr(screen, "release_model", None)
-                if release is not None:
-                    await release()
+                responder = getattr(screen, "responder", None)
+                if responder is not None:
+                    await responder.release()
 
     def _adopt(self, settings: Settings) -> None:
         if settings == self.study.settings and settings.warnings == self.study.settings.warnings:

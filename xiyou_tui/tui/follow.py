@@ -226,8 +226,9 @@ class RunFollower:
             if key not in found:
                 continue
             if key not in self._readings:
-                reading = self._readings[key] = _Reading(found[key])
+                reading = _Reading(found[key])
                 post(StoryOpened(key, reading.open()))
+                self._readings[key] = reading
             elif (news := self._readings[key].go_on()) is not None:
                 post(news)
 

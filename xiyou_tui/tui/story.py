@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -109,9 +110,12 @@ class RunStory:
         return tuple(line for line in self.log if _is_trouble(line))[-5:]
 
 
+# An error by its name (RuntimeError: …), not any sentence with the word in it.
+TROUBLE = re.compile(r"\w*(?:Error|Exception)\b\s*[:(]|^Traceback|\bKilled\b|\b[Oo]ut of memory\b|错误|失败|意外停下")
+
+
 def _is_trouble(line: str) -> bool:
-    lowered = line.lower()
-    return any(word in lowered for word in ("error", "exception", "traceback", "killed", "out of memory", "错误", "失败"))
+    return TROUBLE.search(line) is not None
 
 
 def show_bytes(size: float) -> str:

@@ -75,10 +75,11 @@ class TrainScreen(TrainActions):
     def __init__(self) -> None:
         super().__init__()
         self._stories: dict[str, RunStory] = {}
+        self._empty: bool | None = None
         self._preparing = False
 
     def body(self) -> Iterable[Widget]:
-        with Horizontal():
+        with Horizontal(id="columns"):
             yield RunList(id="runs")
             with Vertical(id="middle"):
                 yield EmptyNotice(EMPTY, id="empty")
@@ -95,7 +96,8 @@ class TrainScreen(TrainActions):
 
     def on_mount(self) -> None:
         self._wished = read_state(self.study.connection, "train.run", "")
-        self._arrange()
+        # Until the list has been read, a look at the directory says whether there is anything.
+        self._arrange(empty=not any(self.study.places.runs.iterdir()))
         self.xiyou.follower.listen(self.post_message)
 
     def on_unmount(self) -> None:
@@ -113,7 +115,7 @@ class TrainScreen(TrainActions):
         if self._wished in known:
             self.runs.choose(self._wished)
             self._wished = ""
-        self._arrange()
+        self._arrange(empty=not self._entries)
         self._choose(self.runs.chosen)
 
     @on(StoryOpened)
@@ -142,13 +144,13 @@ class TrainScreen(TrainActions):
         together = self._marked if self._chosen in self._marked or not self._chosen else [*self._marked, self._chosen]
         return {run: index % COLOURS for index, run in enumerate(together)} if len(together) > 1 else {together[0]: 0}
 
-    def _arrange(self) -> None:
-        empty = not self._entries
+    def _arrange(self, *, empty: bool) -> None:
+        if empty == self._empty:
+            return
+        self._empty = empty
         self.set_class(empty, "empty")
-        if empty and self.is_current:
-            self.query_one("#empty").focus()
-        elif self.query_one("#empty").has_focus or self.focused is None:
-            self.runs.focus()
+        # What was hidden until now can take the focus only once it is laid out.
+        self.call_after_refresh(self.query_one("#empty" if empty else "#runs").focus)
 
     @on(OptionList.OptionHighlighted, "#runs")
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:

@@ -98,6 +98,7 @@ class Plot(Widget):
         self._note = ""
         self._pointer: int | None = None
         self._strips: list[Strip] = []
+        self._styles: dict[str, Style] = {}
         self._drawn_for: object = None
         self._inside = (0, 0, 0.0, 0.0)
 
@@ -145,6 +146,7 @@ class Plot(Widget):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._drawn_for = None
+        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         wanted = self.size
@@ -154,7 +156,9 @@ class Plot(Widget):
         return self._strips[y] if y < len(self._strips) else Strip.blank(wanted.width, self.rich_style)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"plot--{name}")
+        if name not in self._styles:
+            self._styles[name] = self.get_component_rich_style(f"plot--{name}")
+        return self._styles[name]
 
     def _draw(self, width: int, height: int) -> list[Strip]:
         if width < 12 or height < 2:
@@ -180,19 +184,20 @@ class Plot(Widget):
         )  # fmt: skip
         places = self._places(ticks, labels, low, high, log, rows)
         strips = [self._legend(width)]
+        base = self.rich_style
         for y, runs in enumerate(picture):
             label = places.get(y, "")
             axis = " " * (gutter - cell_len(label) - 1) + label + " " + ("┤" if label else "│")
-            strips.append(Strip([Segment(axis, self._style("axis")), *self._paint(runs)]).adjust_cell_length(width, self.rich_style))
+            strips.append(Strip([Segment(axis, self._style("axis")), *self._paint(runs, base)]).adjust_cell_length(width, base))
         if with_steps:
             strips.append(self._steps(gutter + 1, inner, left, right, width))
         return strips
 
-    def _paint(self, runs: list[tuple[str, int]]) -> list[Segment]:
+    def _paint(self, runs: list[tuple[str, int]], base: Style) -> list[Segment]:
         segments = []
         column = 0
         for text, colour in runs:
-            style = self.rich_style if colour < 0 else self._style(f"faint-{colour - COLOURS}" if colour >= COLOURS else str(colour))
+            style = base if colour < 0 else self._style(f"faint-{colour - COLOURS}" if colour >= COLOURS else str(colour))
             if self._pointer is not None and column <= self._pointer < column + len(text):
                 at = self._pointer - column
                 mark = text[at] if text[at] != " " else "┊"

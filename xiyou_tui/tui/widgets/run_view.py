@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from xiyou_tui.training.axes import show_value
-from xiyou_tui.training.curves import NAMES, Curve, smooth
+from xiyou_tui.training.curves import NAMES, Curve
 from xiyou_tui.tui.follow import RunEntry
 from xiyou_tui.tui.story import RunStory, show_bytes, show_seconds
 from xiyou_tui.tui.widgets.plot import Plot, Trace, Window
@@ -37,6 +37,32 @@ class Look:
     tab: str = "answers"
 
 
+class Points:
+    """A curve taken apart into steps and smoothed values, as a plot wants it. Grows with the curve: a new point costs one point."""
+
+    def __init__(self, weight: float) -> None:
+        self.xs: list[float] = []
+        self.ys: list[float] = []
+        self._weight = weight
+        self._last: tuple[int, float] | None = None
+        self._average = self._norm = 0.0
+
+    def follow(self, curve: Curve) -> None:
+        """Take in what the curve has got since the last call; from the beginning again when its past has changed."""
+        known = len(self.xs)
+        if known and (known > len(curve) or curve[known - 1] != self._last):
+            self.xs, self.ys, known = [], [], 0
+            self._average = self._norm = 0.0
+        weight = self._weight
+        # The same average as curves.smooth.
+        for step, value in curve[known:]:
+            self._average = weight * self._average + (1 - weight) * value
+            self._norm = weight * self._norm + (1 - weight)
+            self.xs.append(step)
+            self.ys.append(self._average / self._norm)
+        self._last = curve[-1] if curve else None
+
+
 class RunView(Vertical):
     """Shows the story of the chosen run; the stories of marked runs are laid over its curves."""
 
@@ -46,7 +72,7 @@ class RunView(Vertical):
         self._story: RunStory | None = None
         self._others: tuple[tuple[str, RunStory], ...] = ()
         self._colours: Mapping[str, int] = {}
-        self._cache: dict[tuple[str, str, float], tuple[tuple[int, object], list[int], list[float]]] = {}
+        self._points: dict[tuple[str, str, float], Points] = {}
         self._available = 0
         self._called = ""
         self._panel_shows: object = None
@@ -242,15 +268,9 @@ class RunView(Vertical):
         return [self._trace(story, metric, "", colour, 0.0, faint=True), curve] if smoothing and not faint else [curve]
 
     def _trace(self, story: RunStory, metric: str, label: str, colour: int, smoothing: float, *, faint: bool = False) -> Trace:
-        curve = story.curves.series[metric]
-        stamp: tuple[int, object] = (len(curve), curve[-1] if curve else None)
-        key = (story.run.id, metric, smoothing)
-        known = self._cache.get(key)
-        if known is None or known[0] != stamp:
-            points: Curve = smooth(curve, smoothing) if smoothing else curve
-            known = (stamp, [step for step, _ in points], [value for _, value in points])
-            self._cache[key] = known
-        return Trace(label, known[1], known[2], colour, faint)
+        points = self._points.setdefault((story.run.id, metric, smoothing), Points(smoothing))
+        points.follow(story.curves.series[metric])
+        return Trace(label, points.xs, points.ys, colour, faint)
 
     def draw_panel(self) -> None:
         """Draw the panel under the curves."""
