@@ -96,7 +96,7 @@ class Weigher:
         for term, pieces in self._terms:
             total = sum(piece.weight for piece in pieces)
             if total and sum(piece.weight for piece in pieces if not piece.known) > total / 2:
-                found.append(term.text)
+                found.append(term.shown)
         return tuple(dict.fromkeys(found))
 
     def weigh(self, place: Place, events: Sequence[AnchoredEvent]) -> Evidence:
@@ -117,7 +117,7 @@ class Weigher:
             met = sum(piece.weight for piece in pieces if _meets(piece, whole))
             inside = bool(weight) and met >= COVERED * weight
             if term.kind != "hint":
-                (covered if inside else missing).append(term.text)
+                (covered if inside else missing).append(term.shown)
             (named if inside else unnamed).extend(term.entries[:1])
         return Evidence(
             place,
@@ -141,7 +141,7 @@ class Weigher:
         run, pieces = term.text, []
         pairs = [run[at : at + 2] for at in range(len(run) - 1)] or [run]
         for pair in pairs:
-            others = tuple(phrase for word, phrases in helpers.items() if pair in word or word in pair for phrase in phrases)
+            others = tuple(phrase for word, phrases in helpers.items() if pair in word for phrase in phrases)
             pieces.append(self._piece((pair, *others), 0.25 if FUNCTION.intersection(pair) else 1.0))
         return pieces
 

@@ -121,19 +121,21 @@ class Lexicon:
         return concordance(edition, *self.search_names(entry))
 
     def search(self, text: str, *, kind: str = "", limit: int = 50) -> list[Entry]:
-        """Entries whose names begin with, hold, or whose gloss holds `text`, in that order; all of a kind for blank text."""
+        """Entries whose name, or another of whose names, begins with `text`, then those that hold it; all for blank text."""
         wanted = fold_loosely(text.strip())
         ranked: list[tuple[int, int, Entry]] = []
         for order, entry in enumerate(self.entries):
             if kind and entry.kind != kind:
                 continue
             names = [fold_loosely(name) for name in (*entry.own_names, *entry.forms)]
-            if not wanted or any(name.startswith(wanted) for name in names):
+            if names[0].startswith(wanted):
                 ranked.append((0, order, entry))
-            elif any(wanted in name for name in names):
+            elif any(name.startswith(wanted) for name in names):
                 ranked.append((1, order, entry))
-            elif wanted in fold_loosely(entry.gloss):
+            elif any(wanted in name for name in names):
                 ranked.append((2, order, entry))
+            elif wanted in fold_loosely(entry.gloss):
+                ranked.append((3, order, entry))
         return [entry for _, _, entry in sorted(ranked, key=lambda item: item[:2])[:limit]]
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.importer.numerals import NUMERALS, parse_number
 from xiyou_tui.corpus.lexicon import Entry, Lexicon
-from xiyou_tui.corpus.modern import ModernTerms
+from xiyou_tui.corpus.modern import ModernMatch, ModernTerms
 
 QuestionKind = Literal["who", "where", "when", "why", "how", "number", "count", "yes-no", "quote", "what"]
 TermKind = Literal["name", "modern", "words", "quoted", "hint"]
@@ -54,8 +54,10 @@ _RUN = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One thing the question asks for, and the phrases (folded) that speak for it, each with its weight in 0..1."""
+    """One thing the question asks for, as it is written there and folded, and the (folded) phrases that speak for it, each with
+    its weight in 0..1."""
 
+    shown: str
     text: str
     kind: TermKind
     phrases: tuple[tuple[str, float], ...]
@@ -77,14 +79,14 @@ class Query:
     @property
     def expansions(self) -> dict[str, tuple[str, ...]]:
         """For each term the other phrases that were looked for, as a refusal shows them."""
-        found = {term.text: tuple(phrase for phrase, _ in term.phrases if phrase != term.text) for term in self.terms if term.kind != "words"}
+        found = {term.shown: tuple(phrase for phrase, _ in term.phrases if phrase != term.text) for term in self.terms if term.kind != "words"}
         return {text: phrases for text, phrases in found.items() if phrases}
 
     def as_record(self) -> dict[str, Any]:
         return {
             "question": self.question,
             "kind": self.kind,
-            "terms": [term.text for term in self.terms],
+            "terms": [term.shown for term in self.terms],
             "entities": [{"id": entry.id, "name": entry.name, "kind": entry.kind} for entry in self.entities],
             "expansions": {text: list(phrases) for text, phrases in self.expansions.items()},
             "chapters": list(self.chapters),
@@ -94,58 +96,63 @@ class Query:
 
 def analyse(question: str, lexicon: Lexicon, modern: ModernTerms) -> Query:
     """Take a question apart. Works on any text, also on a few keywords; offsets play no part in the result."""
-    folded = fold_loosely(question.strip())
-    left = folded
+    shown = question.strip()
+    folded = left = fold_loosely(shown)
     terms: list[Term] = []
     entities: list[Entry] = []
 
     chapters, left = _chapters(left)
-    quoted = tuple(next(filter(None, match.groups())) for match in _QUOTED.finditer(left))
-    quoted = tuple(words for words in quoted if words != "西游记")
-    for words in quoted:
+    quoted = []
+    for match in _QUOTED.finditer(left):
+        start, end = match.span(match.lastindex or 0)
+        words = left[start:end]
+        if words == "西游记":
+            continue
+        quoted.append(shown[start:end])
         if len(words) > 1 and lexicon.named(words) is None:
-            terms.append(Term(words, "quoted", ((words, 1.0),)))
+            terms.append(Term(shown[start:end], words, "quoted", ((words, 1.0),)))
 
     for mention in lexicon.mentions(left):
         word = left[mention.start : mention.end]
         if word == "西游记":
             continue
         owners = lexicon.owners(word)
-        terms.append(_name_term(word, owners, lexicon))
+        terms.append(_name_term(shown[mention.start : mention.end], word, owners, lexicon))
         entities.extend(owner for owner in owners[:1] if owner not in entities)
         left = _blank(left, mention.start, mention.end)
 
     for pattern, measures in _HINTS:
         if re.search(pattern, folded):
-            terms.append(Term(measures[0], "hint", tuple((measure, 1.0) for measure in measures)))
+            terms.append(Term(measures[0], measures[0], "hint", tuple((measure, 1.0) for measure in measures)))
     kind: QuestionKind = next((kind for kind, pattern in _KINDS if re.search(pattern, folded)), "what")
     left = _ASKING.sub(lambda match: "\n" * len(match.group()), left)
 
-    for match in modern.matches(left):
-        if len(match.word) == 1 and match.word in FUNCTION:
+    for found in modern.matches(left):
+        if len(found.word) == 1 and found.word in FUNCTION:
             continue
-        terms.append(_modern_term(match.word, match.originals, match.synonyms))
-    terms.extend(Term(run, "words", ()) for run in _RUN.findall(left) if len(run) > 1 or run not in FUNCTION)
-    return Query(question, kind, tuple(terms), tuple(entities), chapters, quoted)
+        terms.append(_modern_term(shown[found.start : found.end], found))
+    for run in _RUN.finditer(left):
+        if len(run.group()) > 1 or run.group() not in FUNCTION:
+            terms.append(Term(shown[run.start() : run.end()], run.group(), "words", ()))
+    return Query(question, kind, tuple(terms), tuple(entities), chapters, tuple(quoted))
 
 
-def _name_term(word: str, owners: tuple[Entry, ...], lexicon: Lexicon) -> Term:
+def _name_term(shown: str, word: str, owners: tuple[Entry, ...], lexicon: Lexicon) -> Term:
     phrases = {word: 1.0}
     for rank, owner in enumerate(owners[:2]):
         for name in lexicon.search_names(owner):
             phrases.setdefault(fold_loosely(name), 0.8 if rank == 0 else 0.5)
-    return Term(word, "name", tuple(phrases.items()), owners[:2])
+    return Term(shown, word, "name", tuple(phrases.items()), owners[:2])
 
 
-def _modern_term(word: str, originals: tuple[str, ...], synonyms: tuple[str, ...]) -> Term:
+def _modern_term(shown: str, match: ModernMatch) -> Term:
     # The word itself is scored with the run of words it stands in.
     phrases: dict[str, float] = {}
-    for original in originals:
+    for original in match.originals:
         phrases.setdefault(original, 0.7 if len(original) > 1 else 0.4)
-    for synonym in synonyms:
+    for synonym in match.synonyms:
         phrases.setdefault(synonym, 0.6 if len(synonym) > 1 else 0.3)
-    phrases.pop(word, None)
-    return Term(word, "modern", tuple(phrases.items()), weight=1.0 if len(word) > 1 else 0.5)
+    return Term(shown, match.word, "modern", tuple(phrases.items()), weight=1.0 if len(match.word) > 1 else 0.5)
 
 
 def _chapters(folded: str) -> tuple[tuple[int, ...], str]:

@@ -11,7 +11,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from xiyou_tui.corpus.bm25 import GramIndex
 from xiyou_tui.corpus.events import AnchoredEvent, Event, anchor, anchor_events, attach_to_chapters, load_events
@@ -49,10 +49,12 @@ class Tuning:
 
 
 # Scoring loops touch at most so many postings; the commonest grams are left out first. Keeps the time flat as the text grows.
-BUDGET = 40_000
+BUDGET = 10_000
 CANDIDATES = 200
 # From this share on an event speaks for a passage beside the one it rests on.
-SPEAKS = 0.35
+SPEAKS = 0.2
+# Below this share it is not worth the loop.
+FAINT = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,18 @@ class Feature:
     scene: bool = False
 
 
+# Documents, and what a phrase found in them is worth.
 Postings = list[tuple[Sequence[int], float]]
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What the features of one question have added up to so far."""
+
+    passages: dict[int, float] = field(default_factory=dict)
+    events: dict[int, float] = field(default_factory=dict)
+    chapters: dict[int, float] = field(default_factory=dict)
+    total: float = 0.0
 
 
 class Retriever:
@@ -124,79 +137,83 @@ class Retriever:
         return self._events_of.get(passage, [])
 
     def _rank(self, query: Query, allowed: set[int] | None) -> list[tuple[int, float]]:
-        tuning = self.tuning
-        scores: dict[int, float] = {}
-        event_scores: dict[int, float] = {}
-        chapters: dict[int, float] = {}
-        chapter_of, reaches, size = self._chapter_of, self._reach, len(self.edition.chapters)
-        total = spent = 0.0
-        for feature, in_texts, in_sentences in self._lists(self._features(query)):
-            weight = feature.weight
-            spent += sum(len(found) for found, _ in in_texts) + sum(len(found) for found, _ in in_sentences)
-            if spent > BUDGET and scores:
+        """(passage, score) of the best CANDIDATES passages, best first; equal scores in the order of the text."""
+        tuning, chapter_of = self.tuning, self._chapter_of
+        sums = _Sums()
+        spent = 0
+        for size, feature, in_texts, in_sentences in self._lists(self._features(query)):
+            spent += size
+            if spent > BUDGET and sums.passages:
                 break
-            credit: dict[int, float] = {}
-            for found, share in in_texts:
-                value = share * tuning.text
-                for number in found:
-                    if value > credit.get(number, 0.0):
-                        credit[number] = value
-            best: dict[int, float] = {}
-            for found, share in in_sentences:
-                for number in found:
-                    if share > best.get(number, 0.0):
-                        best[number] = share
-            for number, share in best.items():
-                for passage, part in reaches[number]:
-                    value = share * part
-                    if value > credit.get(passage, 0.0):
-                        credit[passage] = value
-            general = self.texts.idf(len(credit))
-            total += weight * general * max((share for _, share in (*in_texts, *in_sentences)), default=0.0)
-            amounts: dict[int, float] = {}
-            holders: dict[int, int] = {}
-            for passage, value in credit.items():
-                chapter = chapter_of[passage]
-                amounts[chapter] = amounts.get(chapter, 0.0) + value
-                holders[chapter] = holders.get(chapter, 0) + 1
-            scarce = weight * math.log(1 + (size - len(amounts) + 0.5) / (len(amounts) + 0.5))
-            telling: dict[int, float] = {}
-            for chapter, value in amounts.items():
-                chapters[chapter] = chapters.get(chapter, 0.0) + scarce * value / (value + tuning.saturation)
-                # What most passages of a chapter hold tells which chapter is asked for, but not which passage.
-                held = holders[chapter]
-                within = math.log(1 + (self._sizes[chapter] - held + 0.5) / (held + 0.5))
-                telling[chapter] = weight * (tuning.within * min(general, within) + (1 - tuning.within) * general)
-            if feature.scene and general > 0.5:
-                self._spread(credit)
-            for passage, value in credit.items():
-                scores[passage] = scores.get(passage, 0.0) + telling[chapter_of[passage]] * value
-            for number, share in best.items():
-                event_scores[number] = event_scores.get(number, 0.0) + telling[chapter_of[reaches[number][0][0]]] * share
-        total = total or 1.0
-        norms = self.sentences.norms
-        best_event: dict[int, float] = {}
-        for number, score in event_scores.items():
-            score *= norms[number]
-            for passage, part in reaches[number]:
-                if score * part > best_event.get(passage, 0.0):
-                    best_event[passage] = score * part
-        sums = {
-            number: score * self.texts.norms[number] + tuning.best_event * best_event.get(number, 0.0) for number, score in scores.items()
-        }
-        candidates: Iterable[int] = sums
-        if query.chapters:
-            candidates = sums.keys() | {number for number, chapter in enumerate(chapter_of) if chapter in query.chapters}
+            self._add(sums, feature, in_texts, in_sentences)
+        total = (sums.total or 1.0) * (1 + tuning.best_event)
+        passages = self._with_best_events(sums)
+        chapters = {chapter: tuning.chapter * value for chapter, value in sums.chapters.items()}
+        named = frozenset(query.chapters)
+        candidates: Iterable[int] = passages
+        if named:
+            candidates = passages.keys() | {number for number, chapter in enumerate(chapter_of) if chapter in named}
         ranked = []
-        for number in candidates:
-            if allowed is not None and number not in allowed:
-                continue
+        for number in candidates if allowed is None else allowed.intersection(candidates):
             chapter = chapter_of[number]
-            score = sums.get(number, 0.0) + tuning.neighbour * (sums.get(number - 1, 0.0) + sums.get(number + 1, 0.0))
-            score += tuning.chapter * chapters.get(chapter, 0.0)
-            named = tuning.named_chapter if chapter in query.chapters else 0.0
-            ranked.append((number, score / total / (1 + tuning.best_event) + named))
-        return heapq.nsmallest(CANDIDATES, ranked, key=lambda item: (-item[1], item[0]))
+            beside = passages.get(number - 1, 0.0) + passages.get(number + 1, 0.0)
+            score = (passages.get(number, 0.0) + tuning.neighbour * beside + chapters.get(chapter, 0.0)) / total
+            ranked.append((-score - tuning.named_chapter if chapter in named else -score, number))
+        return [(number, -score) for score, number in heapq.nsmallest(CANDIDATES, ranked)]
+
+    def _add(self, sums: _Sums, feature: Feature, in_texts: Postings, in_sentences: Postings) -> None:
+        """Add what one feature gives to each passage, event and chapter."""
+        tuning, chapter_of, reaches = self.tuning, self._chapter_of, self._reach
+        credit = _best_shares([(found, share * tuning.text) for found, share in in_texts])
+        told = _best_shares(in_sentences)
+        get = credit.get
+        for number, share in told.items():
+            for passage, part in reaches[number]:
+                value = share * part
+                if value > get(passage, 0.0):
+                    credit[passage] = value
+        general = self.texts.idf(len(credit))
+        sums.total += feature.weight * general * max((share for _, share in (*in_texts, *in_sentences)), default=0.0)
+
+        amounts: dict[int, float] = {}
+        holders: dict[int, int] = {}
+        for passage, value in credit.items():
+            chapter = chapter_of[passage]
+            if chapter in amounts:
+                amounts[chapter] += value
+                holders[chapter] += 1
+            else:
+                amounts[chapter], holders[chapter] = value, 1
+        absent = len(self._sizes) - len(amounts)
+        scarce = feature.weight * math.log(1 + (absent + 0.5) / (len(amounts) + 0.5))
+        telling: dict[int, float] = {}
+        for chapter, value in amounts.items():
+            sums.chapters[chapter] = sums.chapters.get(chapter, 0.0) + scarce * value / (value + tuning.saturation)
+            # What most passages of a chapter hold tells which chapter is asked for, but not which passage.
+            held = holders[chapter]
+            within = math.log(1 + (self._sizes[chapter] - held + 0.5) / (held + 0.5))
+            telling[chapter] = feature.weight * (tuning.within * min(general, within) + (1 - tuning.within) * general)
+        if feature.scene and general > 0.5:
+            self._spread(credit)
+        passages, events = sums.passages, sums.events
+        get = passages.get
+        for passage, value in credit.items():
+            passages[passage] = get(passage, 0.0) + telling[chapter_of[passage]] * value
+        get = events.get
+        for number, share in told.items():
+            events[number] = get(number, 0.0) + telling[chapter_of[reaches[number][0][0]]] * share
+
+    def _with_best_events(self, sums: _Sums) -> dict[int, float]:
+        """The sums of the passages, balanced by length, and added to each what the one event that fits best is worth."""
+        norms, weight = self.sentences.norms, self.tuning.best_event
+        best: dict[int, float] = {}
+        for number, score in sums.events.items():
+            score *= norms[number]
+            for passage, part in self._reach[number]:
+                if score * part > best.get(passage, 0.0):
+                    best[passage] = score * part
+        lengths = self.texts.norms
+        return {number: score * lengths[number] + weight * best.get(number, 0.0) for number, score in sums.passages.items()}
 
     def _spread(self, credit: dict[int, float]) -> None:
         """Let a name count through the scene around it: a text that has named someone goes on with 他 and 那妖."""
@@ -236,19 +253,17 @@ class Retriever:
                 found.append(Feature(names, self.tuning.described * scores[number] / (total or 1.0), True))
         return found
 
-    def _lists(self, features: list[Feature]) -> list[tuple[Feature, Postings, Postings]]:
+    def _lists(self, features: list[Feature]) -> list[tuple[int, Feature, Postings, Postings]]:
         """For each feature the documents of either index that hold its phrases; rare features first, unheard ones left out."""
         jobs = []
         for feature in features:
-            both = []
-            for index in (self.texts, self.sentences):
-                lists = [(index.containing(phrase), share) for phrase, share in feature.phrases]
-                both.append([(found, share) for found, share in lists if len(found)])
-            size = sum(len(found) for lists in both for found, _ in lists)
+            in_texts = [(self.texts.containing(phrase), share) for phrase, share in feature.phrases]
+            in_sentences = [(self.sentences.containing(phrase), share) for phrase, share in feature.phrases]
+            size = sum(len(found) for found, _ in in_texts) + sum(len(found) for found, _ in in_sentences)
             if size:
-                jobs.append((size, feature, both[0], both[1]))
+                jobs.append((size, feature, in_texts, in_sentences))
         jobs.sort(key=lambda job: job[0])
-        return [(feature, in_texts, in_sentences) for _, feature, in_texts, in_sentences in jobs]
+        return jobs
 
     def _allowed(self, people: Sequence[str], places: Sequence[str]) -> set[int] | None:
         """The passages that name every one of the given people and places, or None when none is given."""
@@ -276,8 +291,9 @@ class Retriever:
             passage = self.passages[number]
             reach = [(number, 1.0)]
             for other, distance in ((number - 1, item.start - passage.start), (number + 1, passage.end - item.end)):
-                if 0 <= other < len(self.passages) and self._chapter_of[other] == item.chapter:
-                    reach.append((other, tuning.near_event * math.exp(-max(0, distance) / tuning.near_characters)))
+                part = tuning.near_event * math.exp(-max(0, distance) / tuning.near_characters)
+                if part > FAINT and 0 <= other < len(self.passages) and self._chapter_of[other] == item.chapter:
+                    reach.append((other, part))
             reaches.append(tuple(reach))
         return reaches
 
@@ -297,18 +313,25 @@ def _described(entry: Entry) -> str:
     return fold_loosely("\n".join((*entry.own_names, entry.gloss)))
 
 
+def _best_shares(postings: Postings) -> dict[int, float]:
+    """{document: the largest share among the phrases it holds}."""
+    best: dict[int, float] = {}
+    for found, share in sorted(postings, key=lambda item: item[1]):
+        best.update(dict.fromkeys(found, share))
+    return best
+
+
 def _features(query: Query, tuning: Tuning) -> list[Feature]:
-    features = []
+    """The features of a question: its names and terms as groups of phrases, its words as single grams, each once."""
+    features = {}
     for term in query.terms:
         if term.phrases:
-            features.append(Feature(term.phrases, term.weight * getattr(tuning, term.kind), term.kind == "name"))
+            features[term.phrases] = Feature(term.phrases, term.weight * getattr(tuning, term.kind), term.kind == "name")
         if term.kind in ("words", "quoted"):
             run = term.text
-            for at in range(len(run) - 1):
-                pair = run[at : at + 2]
-                weight = tuning.function_pair if FUNCTION.intersection(pair) else 1.0
-                features.append(Feature(((pair, 1.0),), weight))
-            for character in dict.fromkeys(run):
+            for pair in (run[at : at + 2] for at in range(len(run) - 1)):
+                features.setdefault(((pair, 1.0),), Feature(((pair, 1.0),), tuning.function_pair if FUNCTION.intersection(pair) else 1.0))
+            for character in run:
                 if character not in FUNCTION:
-                    features.append(Feature(((character, 1.0),), tuning.single))
-    return features
+                    features.setdefault(((character, 1.0),), Feature(((character, 1.0),), tuning.single))
+    return list(features.values())
