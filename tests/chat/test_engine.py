@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -110,10 +111,13 @@ async def test_what_is_no_model_or_too_long_is_said_in_chinese(engine: EngineCli
 
 
 def test_the_engine_ends_when_its_input_ends_and_speaks_only_json() -> None:
-    lines = b'rubbish\n{"type":"ping"}\n[]\n{"type":"generate","id":"x"}\n'
-    done = subprocess.run(
-        [sys.executable, "-m", "xiyou_tui.chat.engine"], input=lines, capture_output=True, timeout=60, check=False
-    )
-    assert done.returncode == 0
-    assert all(line.startswith(b'{"type": ') for line in done.stdout.splitlines())
-    assert done.stdout.startswith(b'{"type": "ready"')
+    process = subprocess.Popen([sys.executable, "-m", "xiyou_tui.chat.engine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b'rubbish\n[]\n{"type":"generate","id":"x"}\n{"type":"ping"}\n')
+    process.stdin.flush()
+    kinds = [json.loads(process.stdout.readline())["type"] for _ in range(3)]
+    assert kinds == ["ready", "failed", "pong"]
+    process.stdin.close()
+    assert process.wait(10) == 0
+    process.stdout.close()

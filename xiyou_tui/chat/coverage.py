@@ -32,6 +32,12 @@ class Run:
     alternatives: tuple[tuple[int, int, tuple[tuple[str, float], ...]], ...] = ()
 
 
+def as_written(term: str, text: str) -> str:
+    """A folded term as `text` itself writes it (folding keeps lengths), or the term where it does not stand there."""
+    at = fold_loosely(text).find(term)
+    return text[at : at + len(term)] if at >= 0 else term
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What evidence has to hold."""

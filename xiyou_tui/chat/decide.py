@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
 from xiyou_tui.chat.claims import read_claims
+from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.scope import find_foreign
 from xiyou_tui.chat.told import Judgement, judge, strangers, untold
@@ -89,7 +90,8 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
         return Decision("unsupported", "问题里没有可以在原著中查找的词语。", 0.0, searched)
     if sureness(evidence) < LEAST:
         missed = evidence.candidates[0].coverage
-        lacking = "、".join((*missed.missed_names, *missed.missed_words)[:4])
+        words = (*missed.missed_names, *missed.missed_words)[:4]
+        lacking = "、".join(as_written(word, analysis.resolved) for word in words)
         lacking = f"没有一段同时写到问题里的这些内容：{lacking}。" if lacking else "没有一段能支持回答。"
         return Decision("unsupported", lacking, power, searched)
     return Decision("supported", "", power, searched)
@@ -119,9 +121,10 @@ def searched_names(evidence: Evidence) -> tuple[str, ...]:
     """The words of the question and the other names they were searched under, for a refusal to show."""
     shown = []
     for term in evidence.query.terms:
+        word = as_written(term.text, evidence.query.question)
         if term.kind == "name":
-            others = [phrase for phrase, _ in term.phrases if phrase != term.text][:4]
-            shown.append(f"{term.text}（{'、'.join(others)}）" if others else term.text)
+            names = [name for entry in term.entries[:1] for name in (entry.name, *entry.aliases) if name != word]
+            shown.append(f"{word}（{'、'.join(names[:4])}）" if names else word)
         elif term.kind in ("words", "quoted"):
-            shown.append(term.text)
+            shown.append(word)
     return tuple(dict.fromkeys(shown))

@@ -93,11 +93,16 @@ def _check(
         return Verdict(None)
     if not passages:
         return look_up(sentence, retriever, judge_model=judge_model)
+    first = verify_sentence(sentence, cited or passages, retriever, judge_model=judge_model)
+    if first.supported is not False:
+        return first
     if cited:
-        verdict = verify_sentence(sentence, cited, retriever, judge_model=judge_model)
-        if verdict.supported is not False:
-            return verdict
-    return verify_sentence(sentence, passages, retriever, judge_model=judge_model)
+        second = verify_sentence(sentence, passages, retriever, judge_model=judge_model)
+        if second.supported is not False:
+            return second
+    # What the passages shown do not say, the novel may say elsewhere; it is then cited from there.
+    elsewhere = look_up(sentence, retriever, judge_model=judge_model)
+    return elsewhere if elsewhere.supported else first
 
 
 def _settle(draft: _Draft, course: Course, mode: Mode, model: str, *, raw: str, dropped: int, stopped: bool) -> Answer:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from xiyou_tui.chat.analyse import chapter_numbers, parse_number
 from xiyou_tui.chat.claims import read_claims
-from xiyou_tui.chat.coverage import cover, needs_of
+from xiyou_tui.chat.coverage import as_written, cover, needs_of
 from xiyou_tui.chat.evidence import event_text, events_in
 from xiyou_tui.chat.told import judge
 from xiyou_tui.corpus.fold import fold_loosely
@@ -75,7 +75,8 @@ def verify_sentence(
     wrong = [number for number in chapters if number not in shown]
     if wrong:
         problems.append(f"第 {'、'.join(map(str, wrong))} 回不在依据里")
-    needs = needs_of(retriever.analyse(sentence))
+    # Numbers are compared by value below, so they do not count as words.
+    needs = needs_of(retriever.analyse(re.sub(r"[0-9０-９]+", " ", sentence)))
     if not needs.names and not needs.runs:
         return Verdict(None if not problems else False, None, 0.0, tuple(problems))
     best: Verdict | None = None
@@ -87,7 +88,8 @@ def verify_sentence(
             share = (share + judge_model(sentence, place.text)) / 2
         lacking = list(problems)
         if found.missed_names:
-            lacking.append(f"依据里没有{'、'.join(found.missed_names)}")
+            names = "、".join(as_written(name, sentence) for name in found.missed_names)
+            lacking.append(f"依据里没有{names}")
         unmet = _unmet_numbers(sentence, "\n".join(texts))
         if unmet:
             lacking.append(f"依据里没有这个数：{'、'.join(unmet)}")

@@ -1,0 +1,84 @@
+"""The one door for asking, with the real engine and a real tiny model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chat.test_render import assert_holds
+from xiyou_tui.chat.model import AnswerFailed, AnswerFinished, ChatEvent, Exchange, Mode, StageFinished, TokenArrived
+from xiyou_tui.chat.responder import open_responder
+from xiyou_tui.corpus.retrieval import Retriever
+from xiyou_tui.study import Study
+
+
+async def ask(study: Study, question: str, mode: Mode, **options: object) -> list[ChatEvent]:
+    responder = open_responder(study)
+    try:
+        return [event async for event in responder.answer(question, mode=mode, **options)]  # type: ignore[arg-type]
+    finally:
+        await responder.close()
+
+
+async def test_extract_needs_no_engine(study: Study, synopsis_retriever: Retriever) -> None:
+    events = await ask(study, "白骨精变成了哪些人？", "extract")
+    assert [type(event) for event in events[:-1]] == [StageFinished] * 4
+    last = events[-1]
+    assert isinstance(last, AnswerFinished)
+    assert not last.answer.refused
+    assert "提要，非原文" in last.answer.text
+    assert_holds(last.answer, synopsis_retriever)
+
+
+@pytest.mark.parametrize("mode", ["retrieve", "closed"])
+async def test_a_model_with_random_weights_can_not_break_the_promise(
+    study: Study, tiny_model: Path, synopsis_retriever: Retriever, mode: Mode
+) -> None:
+    study.change_setting("chat.temperature", 1.5)
+    study.change_setting("chat.max_tokens", 60)
+    events = await ask(study, "白骨精变成了哪些人？", mode, model=str(tiny_model))
+    last = events[-1]
+    assert isinstance(last, AnswerFinished), last
+    assert any(isinstance(event, TokenArrived) for event in events)
+    assert [stage.name for stage in last.answer.stages] == ["分析", "扩展", "检索", "判断", "生成", "核对"]
+    assert last.answer.model == "practice"
+    assert_holds(last.answer, synopsis_retriever)
+
+
+async def test_a_stop_ends_the_answer_and_the_next_question_works(study: Study, tiny_model: Path) -> None:
+    study.change_setting("chat.max_tokens", 1500)
+    study.change_setting("chat.temperature", 2.0)
+    responder = open_responder(study)
+    try:
+        seen = 0
+        async for event in responder.answer("白骨精变成了哪些人？", mode="closed", model=str(tiny_model)):
+            seen += isinstance(event, TokenArrived)
+            if seen == 3:
+                await responder.stop()
+        assert isinstance(event, AnswerFinished)
+        assert event.answer.stopped
+        study.change_setting("chat.max_tokens", 16)
+        history = (Exchange("白骨精变成了哪些人？", event.answer.text),)
+        again = [e async for e in responder.answer("她后来怎么死的？", mode="closed", model=str(tiny_model), history=history)]
+        assert isinstance(again[-1], AnswerFinished)
+    finally:
+        await responder.close()
+
+
+async def test_failures_keep_the_question_and_say_what_to_do(study: Study, tmp_path: Path) -> None:
+    for options in ({"model": str(tmp_path)}, {"model": ""}):
+        events = await ask(study, "白骨精是谁？", "closed", **options)
+        failed = events[-1]
+        assert isinstance(failed, AnswerFailed)
+        assert failed.question == "白骨精是谁？"
+        assert failed.error.next_step
+    empty = await ask(study, "   ", "extract")
+    assert isinstance(empty[-1], AnswerFailed)
+
+
+async def test_what_lies_outside_is_refused_without_asking_the_model(study: Study, tiny_model: Path) -> None:
+    events = await ask(study, "诸葛亮借东风是哪一回？", "closed", model=str(tiny_model))
+    assert isinstance(events[-1], AnswerFinished)
+    assert events[-1].answer.refused
+    assert not any(isinstance(event, TokenArrived) for event in events)
