@@ -1,4 +1,4 @@
-"""`xiyou corpus`: import a text, list and choose editions, show a place, find words, search for passages."""
+"""`xiyou corpus`: import or fetch a text, list and choose editions, show a place, find words, search for passages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xiyou_tui.cli import fetching
 from xiyou_tui.cli.output import Parser, add_json, emit, say
 from xiyou_tui.errors import CorpusError
 
@@ -37,6 +38,8 @@ def run(arguments: list[str]) -> int:
             edition = _edition(study.library, parsed.edition)
             places = study.retriever(edition).search(parsed.question, top=parsed.top)
             _show_passages(parsed, edition, places)
+        elif parsed.command == "fetch":
+            fetching.run(parsed, study)
         else:
             _COMMANDS[parsed.command](parsed, study.library)
     finally:
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--other-book", action="store_true", help="不是《西游记》也导入，作为另一部书")
     add.add_argument("--check", action="store_true", help="只检查、出报告，不收入书架")
 
+    fetching.add_arguments(commands.add_parser("fetch", help="从网上取一部文本：维基文库、古登堡计划或任意网址"))
     commands.add_parser("list", help="列出所有底本")
 
     show = commands.add_parser("show", help="显示一回或一段：27、27.12、附")
@@ -94,10 +98,11 @@ def _import(parsed: argparse.Namespace, library: Library) -> None:
     if not parsed.check:
         library.add(report.edition)
     say(f"用时 {time.perf_counter() - began:.1f} 秒。")
-    emit(parsed, report.as_record(), _describe_report(report, kept=not parsed.check))
+    emit(parsed, report.as_record(), describe_report(report, kept=not parsed.check))
 
 
-def _describe_report(report: ImportReport, *, kept: bool) -> str:
+def describe_report(report: ImportReport, *, kept: bool) -> str:
+    """The report of an import or a fetch, as text."""
     edition = report.edition
     lines = [
         f"{'已导入' if kept else '检查完（没有收入书架）'}：{edition.title}（{edition.id}），{report.chapters} 回"
