@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from xiyou_tui.chat.model import Exchange, Mode
 from xiyou_tui.corpus.model import Edition, Place
 
-# Characters of earlier questions, answers and passages that travel along; the oldest turns fall away first.
-HISTORY_BUDGET = 4000
+# Characters of earlier questions, answers and passages that travel along. When they grow past it, the oldest turns fall away
+# down to half of it: a prompt that is cut at every turn would begin anew every time, and the cache would serve none.
+HISTORY_BUDGET = 6000
 # In a later turn only so many new passages are added: the earlier ones are still in view.
 LATER_PASSAGES = 3
 
@@ -33,23 +34,32 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What the model has been shown in this conversation. Passages keep their numbers from turn to turn."""
+    """What the model has in view of this conversation: its latest turns. Passages keep their numbers from turn to turn."""
 
     turns: tuple[Turn, ...] = ()
     shown: tuple[Place, ...] = ()
+    # How many turns before these have fallen away.
+    dropped: int = 0
 
     def follows(self, history: Sequence[Exchange]) -> bool:
         """Whether this transcript is that of the conversation `history` (else it was edited, or belongs to another)."""
-        return [turn.question for turn in self.turns] == [exchange.question for exchange in history]
+        return [turn.question for turn in self.turns] == [exchange.question for exchange in history[self.dropped :]]
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What goes to the engine: chat messages, the passages that may be quoted (by number), and the message just made."""
+    """What goes to the engine: chat messages and the passages that may be quoted (by number). `content` is the message just
+    made, `turns` the earlier ones as sent, `dropped` how many turns of the conversation were left out before them."""
 
     messages: tuple[dict[str, str], ...]
     shown: tuple[Place, ...]
     content: str
+    turns: tuple[Turn, ...]
+    dropped: int
+
+    def followed_by(self, question: str, raw: str) -> Transcript:
+        """The transcript once the model has answered."""
+        return Transcript((*self.turns, Turn(question, self.content, raw)), self.shown, self.dropped)
 
 
 def build_prompt(
@@ -69,40 +79,44 @@ def build_prompt(
     A transcript that follows `history` is continued word for word; otherwise the history's plain texts are given.
     """
     fixed = neutral(system) + (f"\n{FORMAT}" if mode == "retrieve" else "")
-    continued = transcript is not None and bool(transcript.turns) and transcript.follows(history)
-    turns = (
-        transcript.turns
-        if continued and transcript is not None
-        else tuple(Turn(e.question, neutral(e.question), _plain(e.answer)) for e in history)
-    )
-    shown = transcript.shown if continued and transcript is not None else ()
+    if transcript is not None and transcript.turns and transcript.follows(history):
+        turns, shown, dropped = transcript.turns, transcript.shown, transcript.dropped
+    else:
+        turns = tuple(Turn(exchange.question, neutral(exchange.question), _plain(exchange.answer)) for exchange in history)
+        shown, dropped = (), 0
     kept = trim(turns)
     if len(kept) < len(turns):
-        # Passages of turns that fell away are no longer in view; numbering starts anew with what follows.
-        shown, kept = (), tuple(Turn(turn.question, neutral(turn.question), turn.raw) for turn in kept)
-        continued = False
+        # Passages of turns that fell away are no longer in view, and numbers start anew.
+        dropped += len(turns) - len(kept)
+        shown, kept = (), tuple(Turn(turn.question, neutral(turn.question), _plain(turn.raw)) for turn in kept)
     fresh: list[Place] = []
     if mode == "retrieve":
         known = {(place.chapter, place.start, place.end) for place in shown}
-        most = LATER_PASSAGES if continued and shown else passages
+        most = min(LATER_PASSAGES, passages) if shown else passages
         fresh = [place for place in found if (place.chapter, place.start, place.end) not in known][:most]
     content = _message(question, fresh, len(shown), edition, style)
     messages = [{"role": "system", "content": fixed}]
     for turn in kept:
         messages += [{"role": "user", "content": turn.content}, {"role": "assistant", "content": turn.raw}]
     messages.append({"role": "user", "content": content})
-    return Prompt(tuple(messages), (*shown, *fresh), content)
+    return Prompt(tuple(messages), (*shown, *fresh), content, kept, dropped)
 
 
 def trim(turns: Sequence[Turn], budget: int = HISTORY_BUDGET) -> tuple[Turn, ...]:
-    """The latest turns that fit the budget of characters."""
-    kept: list[Turn] = []
+    """All turns while they fit the budget of characters, else the latest that fit half of it."""
+    if sum(map(_size, turns)) <= budget:
+        return tuple(turns)
+    left, kept = budget // 2, 0
     for turn in reversed(turns):
-        budget -= len(turn.content) + len(turn.raw)
-        if budget < 0:
+        left -= _size(turn)
+        if left < 0:
             break
-        kept.append(turn)
-    return tuple(reversed(kept))
+        kept += 1
+    return tuple(turns[len(turns) - kept :])
+
+
+def _size(turn: Turn) -> int:
+    return len(turn.content) + len(turn.raw)
 
 
 def neutral(text: str) -> str:
@@ -123,4 +137,4 @@ def _message(question: str, fresh: Sequence[Place], before: int, edition: Editio
 
 def _plain(answer: str) -> str:
     """An earlier answer as the model may see it again: no citation marks, which it must not learn to write."""
-    return neutral(re.sub("〔[^〕]*〕", "", answer))[:1200]
+    return neutral(re.sub(r"〔[^〕]*〕|\[\d+\]|</?q>", "", answer))[:1200]

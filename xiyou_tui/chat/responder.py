@@ -22,9 +22,9 @@ from xiyou_tui.chat.model import (
     StageFinished,
     TokenArrived,
 )
-from xiyou_tui.chat.prompt import Prompt, Transcript, Turn, build_prompt
+from xiyou_tui.chat.prompt import Prompt, Transcript, build_prompt
 from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest
-from xiyou_tui.chat.render import render_output
+from xiyou_tui.chat.render import Unverified, render_output
 from xiyou_tui.errors import ChatError, XiyouError
 from xiyou_tui.storage.places import Places
 from xiyou_tui.storage.settings import Settings
@@ -129,6 +129,7 @@ class Responder:
                 transcript=transcript,
                 history=history,
                 passages=passages,
+                style=settings.text("chat.style"),
             )
             try:
                 async for event in self.engine.ask(_request(prompt, mode, model, adapter, settings)):
@@ -162,16 +163,11 @@ class Responder:
             model=Path(model).name + (f" + {Path(adapter).name}" if adapter else ""),
             shown=prompt.shown if mode == "retrieve" else (),
             stopped=done.data.get("finish") == "stopped",
+            unverified=_unverified(settings),
         )
-        self._remember(course, prompt, done.text, history)
+        self._transcript = prompt.followed_by(course.question, done.text)
         yield StageFinished(answer.stages[-1])
         yield AnswerFinished(answer, int(done.data.get("tokens", 0)), float(done.data.get("seconds", 0.0)))
-
-    def _remember(self, course: Course, prompt: Prompt, raw: str, history: Sequence[Exchange]) -> None:
-        turn = Turn(course.question, prompt.content, raw)
-        continued = self._transcript.follows(history) and len(prompt.messages) == 2 * len(history) + 2
-        earlier = self._transcript.turns if continued else tuple(Turn(e.question, e.question, e.answer) for e in history)
-        self._transcript = Transcript((*earlier, turn), prompt.shown) if continued or not history else Transcript()
 
     def _model_path(self, settings: Settings, model: str | None) -> str:
         chosen = (model if model is not None else settings.text("chat.model")).strip()
@@ -204,7 +200,29 @@ def _request(prompt: Prompt, mode: Mode, model: str, adapter: str, settings: Set
         max_tokens=settings.whole("chat.max_tokens"),
         quotable=tuple(place.text for place in prompt.shown),
         constrained=mode == "retrieve",
+        bias=parse_bias(settings.text("chat.bias")),
     )
+
+
+def parse_bias(text: str) -> dict[str, float]:
+    """The setting chat.bias: words with their logit offsets; raises ChatError for what is none. Offsets lie in -20..20."""
+    bias: dict[str, float] = {}
+    for item in text.replace("，", " ").split():
+        word, _, value = item.partition("=")
+        try:
+            bias[word] = max(-20.0, min(20.0, float(value)))
+        except ValueError:
+            raise ChatError(
+                f"用词偏置「{item}」读不懂。",
+                kept="问题已保留。",
+                next_step="写成 词=数值，用空格分开，例如：悟空=1 老孙=-2。",
+                code="bias",
+            ) from None
+    return bias
+
+
+def _unverified(settings: Settings) -> Unverified:
+    return "drop" if settings.text("chat.unverified") == "drop" else "mark"
 
 
 def open_responder(study: Study, *, engine: EngineClient | None = None) -> Responder:
