@@ -6,7 +6,7 @@ import sys
 
 # name → (module below xiyou_tui.cli, what it does). A module is imported only when its command runs.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "corpus": ("corpus", "底本：import 导入 · list · show · find 查找 · search 检索"),
+    "corpus": ("corpus", "底本：import 导入 · fetch 从网上取 · list · show · find 查找 · search 检索"),
     "sample": ("sample", "样本：add · list · import · export · stats"),
     "note": ("note", "注解：add · list · import · export"),
     "train": ("train", "训练：start · list · show"),
