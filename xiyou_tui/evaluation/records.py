@@ -26,7 +26,7 @@ from xiyou_tui.evaluation import measures
 from xiyou_tui.evaluation.judging import Outcome
 from xiyou_tui.evaluation.measures import Summary, summarise
 from xiyou_tui.evaluation.questions import Question, QuestionSet, parse_question
-from xiyou_tui.evaluation.systems import SystemSpec
+from xiyou_tui.evaluation.systems import MODES, SystemSpec
 from xiyou_tui.storage.files import discard, explained, write_json, write_text
 from xiyou_tui.storage.places import Places
 
@@ -62,6 +62,11 @@ class EvaluationMeta:
     def total(self) -> int:
         """How many answers the whole evaluation asks for."""
         return self.questions * len(self.systems)
+
+    @property
+    def adapted(self) -> bool:
+        """Whether an adapter is among the systems."""
+        return any(spec.adapter for spec in self.systems)
 
     @property
     def system_names(self) -> tuple[str, ...]:
@@ -142,7 +147,9 @@ class Evaluation:
             meta = self.meta()
         except EvaluationError:
             return self.id
-        return f"{meta.set_name} · {'、'.join(spec.label for spec in meta.systems)}"
+        modes = "、".join(MODES[spec.mode] for spec in meta.systems)
+        models = dict.fromkeys(f" · {spec.backing}" for spec in meta.systems if spec.backing and (spec.adapter or not meta.adapted))
+        return f"{meta.set_name} · {modes}{''.join(models)}"
 
     def rename(self, name: str) -> None:
         """Give it another name (empty: back to the one it makes itself)."""

@@ -110,7 +110,7 @@ def show_figure(figure: Figure, *, count: bool = False) -> str:
     if figure.value is None:
         return "—"
     text = show_share(figure.value)
-    if figure.low is not None and figure.high is not None:
+    if figure.low is not None and figure.high is not None and figure.low < figure.high:
         text += f" [{figure.low * 100:.1f}, {figure.high * 100:.1f}]"
     return f"{text}（{figure.denominator}）" if count else text
 

@@ -61,28 +61,32 @@ def start_worker(evaluation: Evaluation) -> subprocess.Popen[bytes]:
     """Run or take up an evaluation in a child process that outlives the caller. Raises EvaluationError or StorageError."""
     from xiyou_tui.models.child import child_command, child_environment
 
-    if evaluation.is_alive():
-        raise EvaluationError(f"「{evaluation.name}」正在评测。", next_step="等它做完，或先停止它。", code="evaluation-alive")
-    (evaluation.path / "stop").unlink(missing_ok=True)
-    with explained(evaluation.log), evaluation.log.open("ab") as log:
-        return subprocess.Popen(
-            child_command("xiyou_tui.evaluation.worker", str(evaluation.path)),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=child_environment(),
-            start_new_session=True,
-        )
+    handle = _hold(evaluation)
+    try:
+        (evaluation.path / "stop").unlink(missing_ok=True)
+        with explained(evaluation.log), evaluation.log.open("ab") as log:
+            # The lock goes along, so that nobody sees a run that was started and is not held yet.
+            return subprocess.Popen(
+                child_command("xiyou_tui.evaluation.worker", str(evaluation.path), str(handle)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=child_environment(),
+                pass_fds=(handle,),
+                start_new_session=True,
+            )
+    finally:
+        os.close(handle)
 
 
-def run_evaluation(evaluation: Evaluation, study: Study, tell: Callable[[Progress], None] = lambda progress: None) -> None:
+def run_evaluation(
+    evaluation: Evaluation, study: Study, tell: Callable[[Progress], None] = lambda progress: None, *, lock: int | None = None
+) -> None:
     """Ask what has not been asked yet, until all is done or a stop is asked for. Raises the error that ended it, if one did.
 
-    The state file says how it ended in any case, KeyboardInterrupt included.
+    The state file says how it ended in any case, KeyboardInterrupt included. `lock` is the handle of a lock already held.
     """
-    handle = evaluation.hold()
-    if handle is None:
-        raise EvaluationError(f"「{evaluation.name}」正在评测。", next_step="等它做完，或先停止它。", code="evaluation-alive")
+    handle = _hold(evaluation) if lock is None else lock
     seconds, started = evaluation.state(0).seconds, time.monotonic()
     (evaluation.path / "stop").unlink(missing_ok=True)
 
@@ -109,6 +113,13 @@ def run_evaluation(evaluation: Evaluation, study: Study, tell: Callable[[Progres
         note("finished" if finished else "stopped")
     finally:
         os.close(handle)
+
+
+def _hold(evaluation: Evaluation) -> int:
+    handle = evaluation.hold()
+    if handle is None:
+        raise EvaluationError(f"「{evaluation.name}」正在评测。", next_step="等它做完，或先停止它。", code="evaluation-alive")
+    return handle
 
 
 async def _ask_all(evaluation: Evaluation, study: Study, tell: Callable[[Progress], None]) -> bool:

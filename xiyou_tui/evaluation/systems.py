@@ -47,11 +47,14 @@ class SystemSpec:
     model_hash: str = ""
 
     @property
-    def label(self) -> str:
-        if self.mode == "extract":
-            return MODES[self.mode]
+    def backing(self) -> str:
+        """The model's name with that of the adapter on it; empty where there is none."""
         adapter = f"+{Path(self.adapter).name}" if self.adapter else ""
-        return f"{MODES[self.mode]} {self.model_name or Path(self.model).name}{adapter}"
+        return f"{self.model_name or Path(self.model).name}{adapter}"
+
+    @property
+    def label(self) -> str:
+        return f"{MODES[self.mode]} {self.backing}".rstrip()
 
     def as_record(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in ("mode", "model", "adapter", "model_name", "model_hash")} | {"label": self.label}

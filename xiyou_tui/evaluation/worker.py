@@ -15,8 +15,12 @@ from xiyou_tui.study import open_study
 
 
 def main(arguments: list[str]) -> int:
-    """Run or take up one evaluation; the exit code is 1 when an error ended it, which its state file tells."""
+    """Run or take up one evaluation; the exit code is 1 when an error ended it, which its state file tells.
+
+    A second argument is the handle of its lock, handed down by whoever started this.
+    """
     evaluation = Evaluation(Path(arguments[0]).absolute())
+    lock = int(arguments[1]) if len(arguments) > 1 else None
     # Whoever looks at the screen comes first.
     with contextlib.suppress(OSError):
         os.nice(5)
@@ -27,7 +31,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, leave)
     study = open_study()
     try:
-        run_evaluation(evaluation, study)
+        run_evaluation(evaluation, study, lock=lock)
     except XiyouError as error:
         print(error.render(), file=sys.stderr)  # noqa: T201
         return 1

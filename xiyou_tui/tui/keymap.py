@@ -42,6 +42,9 @@ SCOPES = {
     "passage": "出处边栏",
     "conversations": "对话列表",
     "evaluate": "评测",
+    "figures": "指标表",
+    "outcomes": "题目",
+    "drill": "一道题",
     "models": "模型",
 }
 

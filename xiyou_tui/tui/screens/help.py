@@ -17,7 +17,7 @@ OF_MODE = {
     "samples": ("samples", "editor", "review"),
     "train": ("train",),
     "chat": ("chat", "question", "talk", "passage", "conversations"),
-    "evaluate": ("evaluate",),
+    "evaluate": ("evaluate", "figures", "outcomes", "drill"),
     "models": ("models",),
 }
 
