@@ -27,14 +27,17 @@ from xiyou_tui.storage.places import Places
 from xiyou_tui.study import Study, open_study
 from xiyou_tui.tui.app import XiyouApp
 from xiyou_tui.tui.screens.chat import ChatScreen
+from xiyou_tui.tui.screens.chat_compare import CompareScreen, PickDialog
 from xiyou_tui.tui.screens.chat_dialogs import CorrectDialog, PlacesDialog, RenameDialog
 from xiyou_tui.tui.screens.corpus import CorpusScreen
+from xiyou_tui.tui.shelf import remember_directory
 from xiyou_tui.tui.terminal import OPENERS
 from xiyou_tui.tui.widgets.answer import Answered, Failed, Question, Suggestions, Unanswered
 from xiyou_tui.tui.widgets.conversations import ConversationList
 from xiyou_tui.tui.widgets.lines import LineView, Span, flow
 from xiyou_tui.tui.widgets.passage import PassagePanel
 from xiyou_tui.tui.widgets.question import QuestionInput
+from xiyou_tui.tui.widgets.transcript import Transcript
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -47,7 +50,10 @@ async def opened(app: XiyouApp, pilot: Pilot[None]) -> ChatScreen:
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    await pilot.app.workers.wait_for_complete([worker for worker in pilot.app.workers if worker.group == "answer"])
+    # With nothing to wait for, Textual would wait for every worker, dialogs included.
+    running = [worker for worker in pilot.app.workers if worker.group in ("answer", "compare")]
+    if running:
+        await pilot.app.workers.wait_for_complete(running)
     await pilot.pause()
 
 
@@ -189,6 +195,24 @@ async def test_the_citation_keys_walk_through_all_answers_and_end_at_the_questio
         assert screen.question.has_focus
         await pilot.press("f7")
         assert screen.transcript.cursor == (second, 1)
+
+
+async def test_what_is_typed_before_the_pane_stands_is_not_lost(app: XiyouApp) -> None:
+    async with app.run_test() as pilot:
+        await pilot.press("f4", *"猴王是谁")
+        await pilot.pause()
+        assert isinstance(app.screen, ChatScreen) and app.screen.question.text == "猴王是谁"
+
+
+async def test_clearing_the_question_keeps_it_within_reach(app: XiyouApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        text = "沙僧原来在天上做什么官，为什么被贬到流沙河，他用的兵器又叫什么名字，请一一说来"
+        screen.question.put(text)
+        await pilot.press("ctrl+u")
+        assert screen.question.text == ""
+        await pilot.press("up")
+        assert screen.question.text == text
 
 
 async def test_brackets_are_typed_once_there_is_text(app: XiyouApp) -> None:
@@ -551,6 +575,36 @@ async def test_escape_before_the_first_word_gives_the_question_back_at_once(stud
         await pilot.pause()
         assert isinstance(screen.transcript.entries[-1], Unanswered)
         assert screen.question.text == "石猴是从哪里生出来的？" and not screen.answering
+
+
+@pytest.mark.slow
+async def test_two_sides_are_compared_blind_and_the_better_makes_a_pair(study: Study, model: Path, tmp_path: Path) -> None:
+    app = XiyouApp(open_study())
+    remember_directory(app.study.connection, model)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot)
+        scripted(screen, tmp_path, """
+            say(type="token", id=id, text="石猴生自花果山的仙石。")
+            say(type="done", id=id, text="石猴生自花果山的仙石。", data=dict(finish="stop", tokens=9, seconds=0.1))
+        """)
+        screen.question.put("石猴是从哪里生出来的？")
+        await pilot.press("f12")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, PickDialog)
+        await pilot.press("enter", "down", "enter")
+        await pilot.pause()
+        compare = app.screen
+        assert isinstance(compare, CompareScreen)
+        await settle(pilot)
+        shown = [everything(view) for view in compare.query(Transcript)]
+        assert "答 左" in shown[0] and "答 右" in shown[1] and not any("摘引" in text for text in shown)
+        await pilot.press("2")
+        assert any("答 摘引" in everything(view) for view in compare.query(Transcript))
+        (pair,) = PreferenceStore(study.connection).list()
+        right = compare.query_one("#right", Transcript).entries[0]
+        assert isinstance(right, Answered) and pair.chosen == right.answer.text
+        await pilot.press("escape")
+        assert app.screen is screen
 
 
 @pytest.mark.slow

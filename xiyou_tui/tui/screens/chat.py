@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from textual import on
+from textual import events, on
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
@@ -43,6 +43,7 @@ register_keys(
     Key("chat", "ctrl+n", "new", "新对话", "开一个新对话", 3),
     Key("chat", "ctrl+f", "search", "搜对话", "在所有对话里搜索"),
     Key("chat", "ctrl+w", "work", "待处理", "拒答过的问题和待审的偏好对"),
+    Key("chat", "f12", "compare", "比较", "同一个问题让两个模型并排回答，可以盲评；选好的成偏好对", 1, "F12"),
     Key("chat", "escape", "leave", "停下", "停止回答；关边栏；回到问题"),
 )
 
@@ -176,10 +177,15 @@ class ChatScreen(ChatAsking):
             return
         self.to_question()
 
-    @on(Transcript.Typed)
-    def _typed_elsewhere(self, event: Transcript.Typed) -> None:
-        self.to_question()
-        self.question.type(event.text)
+    def on_key(self, event: events.Key) -> None:
+        # Chinese that arrives elsewhere is meant for the question, and so are letters that came before anything had the focus.
+        character = event.character
+        if character is None or len(character) != 1 or not character.isalpha():
+            return
+        if ord(character) > 0x2E7F or self.question.has_focus:
+            event.stop()
+            self.to_question()
+            self.question.type(character)
 
     def to_question(self) -> None:
         """Back to the question line."""

@@ -11,6 +11,7 @@ from textual import on, work
 from textual.timer import Timer
 
 from xiyou_tui.chat.model import Answer, AnswerFailed, AnswerFinished, EngineStateChanged, Mode, StageFinished, TokenArrived
+from xiyou_tui.chat.preferences import PreferenceStore
 from xiyou_tui.chat.responder import Responder, open_responder
 from xiyou_tui.errors import ChatError, XiyouError
 from xiyou_tui.storage.state import read_state, write_state
@@ -206,6 +207,25 @@ class ChatAsking(ChatActions):
         if self._dirty or seconds != live.seconds:
             self._dirty, live.seconds = False, seconds
             self.transcript.changed(live)
+
+    @work
+    async def action_compare(self) -> None:
+        """Let two sides answer what stands in the question line, or else the last question."""
+        from xiyou_tui.tui.screens.chat_compare import CompareScreen, PickDialog, Side
+        from xiyou_tui.tui.shelf import known_directories, list_shelf
+
+        asked = [entry for entry in self.transcript.entries if isinstance(entry, Question)]
+        text = " ".join(self.question.text.split()) or (asked[-1].text if asked else "")
+        if self.answering or not text:
+            self.notify("还在回答。Esc 停下它，再比较。" if self.answering else "先写一个问题，再比较。", timeout=3)
+            return
+        mode: Mode = self.chat_mode if self.chat_mode != "extract" else "retrieve"
+        items = list_shelf(self.study.places, known_directories(self.study.connection))
+        sides = [Side("摘引", "extract"), *(Side(name_model(item.name), mode, str(item.model), str(item.adapter or "")) for item in items if not item.trouble)]
+        contest = await self.app.push_screen_wait(PickDialog(sides))
+        if contest is not None:
+            # Both sides answer the bare question: what was said before would favour whoever said it.
+            await self.app.push_screen_wait(CompareScreen(text, contest, self.responder, PreferenceStore(self.study.connection)))
 
     @work(group="stop")
     async def stop_answer(self) -> None:

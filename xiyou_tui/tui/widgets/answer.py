@@ -65,6 +65,8 @@ class Answered(Entry):
     message: int = 0
     rating: int = 0
     note: str = ""
+    # Stands in the place of mode and model, where those are not to be told.
+    title: str = ""
 
     def __post_init__(self) -> None:
         used = {part.citation for part in self.answer.parts}
@@ -80,7 +82,7 @@ class Answered(Entry):
 
     def rows(self, width: int) -> list[Row]:
         answer = self.answer
-        head = [Span("答 ", "answer"), Span(describe_mode(answer.mode, answer.model), "dim")]
+        head = [Span("答 ", "answer"), Span(self.title or describe_mode(answer.mode, answer.model), "dim")]
         if answer.stopped:
             head.append(Span(" · 中途停下", "warning"))
         if self.note:
@@ -189,11 +191,12 @@ class Live(Entry):
     doing: str = ""
     text: str = ""
     stages: list[Stage] = field(default_factory=list)
+    title: str = ""
     began: float = field(default_factory=time.monotonic)
     seconds: int = 0
 
     def rows(self, width: int) -> list[Row]:
-        rows = flow([Span("答 ", "answer"), Span(describe_mode(self.mode, self.model), "dim")], width, hang=(INDENT,))
+        rows = flow([Span("答 ", "answer"), Span(self.title or describe_mode(self.mode, self.model), "dim")], width, hang=(INDENT,))
         if self.text:
             rows += flow([Span("正在说", "summary-label"), Span(" 引文和说法说完再核对", "dim")], width, lead=(INDENT,), hang=(INDENT,))
             rows += flow([Span(self.text), Span("▌", "dim")], width, lead=(INDENT,), hang=(INDENT,))

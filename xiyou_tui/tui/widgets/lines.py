@@ -24,8 +24,9 @@ _UNPRINTABLE: dict[int, str | None] = {
 }  # fmt: skip
 _UNPRINTABLE[9] = " "
 
-# Stand for the narrow and the wide characters of a citation mark while lines are broken: no line breaks inside a mark.
-_NARROW, _BROAD = "\uf8fe", "\uf8ff"
+# Stand for the narrow and the wide characters inside a citation mark while lines are broken: a run of letters is not broken.
+# (A real þ elsewhere is then taken for wider than it is, which does no harm.)
+_NARROW, _BROAD = "_", "þ"
 
 NOWHERE = -1
 HEAD = 0

@@ -15,6 +15,7 @@ register_keys(
     Key("question", "enter", "send", "发送", "问", 9, "↵"),
     Key("question", "up", "earlier", "旧问题", "在第一行按：上一个问过的问题", 3, "↑"),
     Key("question", "down", "later", "新问题", "在末一行按：后一个问过的问题"),
+    Key("question", "ctrl+u", "clear", "清空", "清空问题框；↑ 找得回来"),
     Key("question", "tab", "answers", "到回答", "到回答里的引文；空着时 [ ] 也行", 5, "Tab"),
 )
 
@@ -29,7 +30,6 @@ class QuestionInput(TextArea, inherit_bindings=False):
         Binding("home", "cursor_line_start", show=False), Binding("end", "cursor_line_end", show=False),
         Binding("shift+home", "cursor_line_start(True)", show=False), Binding("shift+end", "cursor_line_end(True)", show=False),
         Binding("backspace", "delete_left", show=False), Binding("delete", "delete_right", show=False),
-        Binding("ctrl+u", "delete_to_start_of_line", show=False),
         Binding("ctrl+x", "cut", show=False), Binding("ctrl+c", "copy", show=False), Binding("ctrl+v", "paste", show=False),
         Binding("ctrl+z", "undo", show=False),
     ]  # fmt: skip
@@ -75,6 +75,10 @@ class QuestionInput(TextArea, inherit_bindings=False):
         if self.text.strip():
             self._place = len(self._asked)
             self.post_message(self.Sent(" ".join(self.text.split())))
+
+    def action_clear(self) -> None:
+        self.put_aside("")
+        self.put("")
 
     def action_answers(self) -> None:
         self.post_message(self.AnswersWanted(1))

@@ -57,12 +57,6 @@ class Transcript(LineView, can_focus=True):
         rating: int
 
     @dataclass
-    class Typed(Message):
-        """A Chinese character arrived here: it is meant for the question."""
-
-        text: str
-
-    @dataclass
     class Left(Message):
         """The cursor went past the last citation: back to the question."""
 
@@ -276,9 +270,3 @@ class Transcript(LineView, can_focus=True):
             self._move_to(stop)
         if row.target != HEAD:
             self.action_choose()
-
-    def on_key(self, event: events.Key) -> None:
-        if event.character is not None and event.is_printable and ord(event.character[0]) > 0x2E7F and len(event.character) == 1:
-            # Han characters and full-width letters; the punctuation that keys listen for never comes this far.
-            event.stop()
-            self.post_message(self.Typed(event.character))
