@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Label, OptionList, Static
 
@@ -210,12 +211,18 @@ async def test_a_practice_model_is_not_remade_without_asking(study: Study, place
 
 @pytest.mark.slow
 async def test_one_key_makes_the_practice_model(app: XiyouApp, places: Places) -> None:
-    async with app.run_test(size=(100, 30)) as pilot:
+    told: list[str] = []
+
+    def listen(message: Message) -> None:
+        if isinstance(message, ModelsScreen.MakingWentOn):
+            told.append(message.what)
+
+    async with app.run_test(size=(100, 30), message_hook=listen) as pilot:
         screen = await open_models(pilot)
         await pilot.press("n")
-        await until(pilot, lambda: "做练手模型" in str(screen.query_one("#making", Static).content))
-        await until(pilot, lambda: "练手模型" in details(screen) and "有" in details(screen) and not screen.has_class("busy"), 60)
+        await until(pilot, lambda: "提要卷" in details(screen) and not screen.has_class("busy"), 60)
         assert list_shelf(places)[0].kind == "practice"
+        assert any("学词表" in what for what in told)
 
 
 def test_snapshot_narrow(snap_compare, study: Study, places: Places) -> None:  # type: ignore[no-untyped-def]

@@ -28,6 +28,7 @@ from xiyou_tui.tui.screens.train import TrainScreen
 from xiyou_tui.tui.screens.train_dialogs import AskDialog, CompareDialog, NameDialog, PresetDialog
 from xiyou_tui.tui.screens.train_form import RecipeForm
 from xiyou_tui.tui.story import RunStory
+from xiyou_tui.tui.terminal import announce
 from xiyou_tui.tui.widgets.plot import Plot
 from xiyou_tui.tui.widgets.run_list import RunList
 from xiyou_tui.tui.widgets.run_view import RunView
@@ -611,3 +612,26 @@ async def test_a_started_run_needs_no_interface(places: Places) -> None:
         await open_train(pilot)
         picks = start_picks(app.follower.entries)
         assert [pick.value for pick in picks] == ["", "last", run.id]
+
+
+def test_a_terminal_is_told_in_a_title_that_can_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setenv("TERM_PROGRAM", "Apple_Terminal")
+    monkeypatch.delenv("KITTY_WINDOW_ID", raising=False)
+    announce(written.append, "xiyou · 训练完成", "「夜里」")
+    assert written == ["\x1b]2;xiyou · 训练完成\a"]
+    monkeypatch.setenv("TERM_PROGRAM", "ghostty")
+    announce(written.append, "xiyou", "「\x1b]0;坏\a名字」")
+    assert written[-1] == "\x1b]9;xiyou：「]0坏名字」\a"
+
+
+async def test_a_name_with_brackets_breaks_no_message(places: Places) -> None:
+    run = a_run(places, "[/b] [夜]", events=a_past())
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_train(pilot)
+        await pilot.press("s", "R", "u", "c")
+        await until(pilot, lambda: len(app._notifications) >= 3)
+        app.post_message(RunEnded(app.follower.entries[0]))
+        await until(pilot, lambda: any("训练完成" in notice.title for notice in app._notifications))
+        assert "[/b] [夜]" in head(app) and run.path.exists()

@@ -173,7 +173,7 @@ class XiyouApp(App[None]):
 
     def complain(self, error: XiyouError) -> None:
         """Show an error that the user can act on."""
-        self.notify(error.render(), title="没有成功", severity="error", timeout=12)
+        self.notify(error.render(), title="没有成功", severity="error", timeout=12, markup=False)
 
     def copy_with_notice(self, text: str, what: str) -> None:
         """Copy to the clipboard, and say so only when it worked."""

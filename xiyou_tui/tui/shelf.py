@@ -16,7 +16,7 @@ from xiyou_tui.storage.state import read_state, write_state
 from xiyou_tui.training.recipe import PRACTICE
 from xiyou_tui.training.run import RunDirectory, list_runs
 from xiyou_tui.tui.follow import RunEntry
-from xiyou_tui.tui.story import show_bytes
+from xiyou_tui.tui.story import show_bytes, show_time
 
 KNOWN = "models.known"
 KINDS = {"practice": "练手模型", "base": "底座", "full": "练过的模型", "adapter": "适配器"}
@@ -154,12 +154,12 @@ def _of_run(run: RunDirectory) -> ShelfItem | None:
         made = run.trained()
         if made.adapter is None:
             card = inspect_model(made.model)
-            return ShelfItem("full", run.name, made.model, "run", card.bytes, card.parameters, card, run=run.id, about=meta.recipe.stage_label)
+            return ShelfItem("full", run.name, made.model, "run", card.bytes, card.parameters, card, run=run.id, about=f"{show_time(meta.created)} {meta.recipe.stage_label}")
         if meta.recipe.adapter == "full":
             return None
         size, count = _measure(made.adapter)
         trouble = "" if made.model.is_dir() else f"它的底座不在了：{made.model}"
-        about = f"{meta.recipe.stage_label} · 第 {made.adapter.name[5:].lstrip('0') or 0} 步"
+        about = f"{show_time(meta.created)} {meta.recipe.stage_label} · 第 {made.adapter.name[5:].lstrip('0') or 0} 步"
         return ShelfItem("adapter", run.name, made.adapter, "run", size, count, base=made.model, run=run.id, about=about, trouble=trouble)
     except XiyouError:
         return None

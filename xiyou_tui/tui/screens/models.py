@@ -73,8 +73,7 @@ class AddDialog(Dialog[ShelfItem]):
         except ModelError as error:
             told = self.query_one("#told", Label)
             told.remove_class("hint")
-            told.add_class("error")
-            told.update(Content(error.render()))
+            told.update(Content.styled(error.render(), "$error"))
 
 
 class ModelsScreen(ModeScreen):
@@ -89,6 +88,13 @@ class ModelsScreen(ModeScreen):
         """The directories were looked through."""
 
         items: tuple[ShelfItem, ...]
+
+    @dataclass
+    class MakingWentOn(Message):
+        """Something on the way to the practice model was begun: what, and how much of it is done (0 to 1)."""
+
+        what: str
+        share: float
 
     @dataclass
     class PracticeMade(Message):
@@ -133,16 +139,22 @@ class ModelsScreen(ModeScreen):
     def _read(self, known: tuple[str, ...]) -> None:
         self.post_message(self.ShelfRead(list_shelf(self.study.places, known)))
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._list)
+
     @on(ShelfRead)
     def _shelf_read(self, event: ShelfRead) -> None:
+        self._items = event.items
+        self._list()
+
+    def _list(self) -> None:
         here = self._wished or (item.id if (item := self._here()) else "") or self._used()[1] or self._used()[0]
         place = self.shelf.highlighted or 0
         self._wished = ""
-        self._items = event.items
         options: list[Option] = []
         keys: list[str] = []
         for origin, label in GROUPS.items():
-            found = [item for item in event.items if item.origin == origin]
+            found = [item for item in self._items if item.origin == origin]
             if found:
                 options.append(Option(Content.styled(f"{label}　{len(found)}", "bold $primary"), disabled=True))
                 keys.append("")
@@ -158,7 +170,7 @@ class ModelsScreen(ModeScreen):
     def _row(self, item: ShelfItem) -> Content:
         room = max(20, (self.shelf.scrollable_content_region.width or 42) - 3)
         mark = Content.styled("● ", "$success") if self._is_used(item) else Content.styled("✗ ", "$error") if item.trouble else Content("  ")
-        told = "　".join(part for part in (KINDS[item.kind], show_bytes(item.bytes) if item.bytes else "", item.about) if part)
+        told = "　".join(part for part in (KINDS[item.kind], item.about, show_bytes(item.bytes) if item.bytes else "") if part)
         return Content.assemble(mark, (shorten(item.name, room), "bold"), f"\n  {shorten(told, room)}").stylize("$foreground 90%")
 
     def _here(self) -> ShelfItem | None:
@@ -268,12 +280,19 @@ class ModelsScreen(ModeScreen):
         path, failure = "", None
         study = open_study(self.study.places)
         try:
-            path = str(make_model(study, again=True, progress=lambda what, share: self.app.call_from_thread(self._progress, what, share)).path)
+            path = str(make_model(study, again=True, progress=self._tell_progress).path)
         except XiyouError as error:
             failure = error
         finally:
             study.close()
         self.post_message(self.PracticeMade(path, failure))
+
+    def _tell_progress(self, what: str, share: float) -> None:
+        self.post_message(self.MakingWentOn(what, share))
+
+    @on(MakingWentOn)
+    def _went_on(self, event: MakingWentOn) -> None:
+        self._progress(event.what, event.share)
 
     def _progress(self, what: str, share: float) -> None:
         from xiyou_tui.tui.screens.train_form import show_progress

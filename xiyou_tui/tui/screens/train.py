@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from textual import on, work
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
@@ -71,6 +72,21 @@ class TrainScreen(TrainActions):
     BINDINGS = bindings("train")
     # Below 30 rows the small curves give way.
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-low"), (32, "-tall")]
+
+    @dataclass
+    class PreparationWentOn(Message):
+        """Something on the way to a run was begun: what, and how much of it is done (0 to 1)."""
+
+        what: str
+        share: float
+
+    @dataclass
+    class RunBegun(Message):
+        """A run was started, or why not; `missing` says which later stage could not be queued behind it."""
+
+        run: RunDirectory | None
+        error: XiyouError | None
+        missing: str = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,15 +238,12 @@ class TrainScreen(TrainActions):
         after = next((entry.run for entry in self._entries if entry.run.is_alive()), None)
         try:
             begun = begin_chain(self.study.places, chain, model, after=after, progress=self._tell_progress)
+            self.post_message(self.RunBegun(begun.runs[0], None, begun.missing))
         except XiyouError as error:
-            self.app.call_from_thread(self._begun, None, error)
-            return
-        self.app.call_from_thread(self._begun, begun.runs[0], None)
-        if begun.missing:
-            self.app.call_from_thread(self.notify, begun.missing, severity="warning", timeout=12, markup=False)
+            self.post_message(self.RunBegun(None, error))
 
     def _tell_progress(self, what: str, share: float) -> None:
-        self.app.call_from_thread(self._prepare, what, share)
+        self.post_message(self.PreparationWentOn(what, share))
 
     async def _fill_in(self, recipe: Recipe) -> None:
         from xiyou_tui.tui.screens.train_form import RecipeForm
@@ -261,12 +274,15 @@ class TrainScreen(TrainActions):
     def _begin_practice(self) -> None:
         from xiyou_tui.tui.launching import begin_run
 
-        run, failure = None, None
         try:
             run = begin_run(self.study.places, find_preset("practice-dapt").recipe, progress=self._tell_progress)
+            self.post_message(self.RunBegun(run, None))
         except XiyouError as error:
-            failure = error
-        self.app.call_from_thread(self._begun, run, failure)
+            self.post_message(self.RunBegun(None, error))
+
+    @on(PreparationWentOn)
+    def _went_on(self, event: PreparationWentOn) -> None:
+        self._prepare(event.what, event.share)
 
     def _prepare(self, what: str, share: float) -> None:
         from xiyou_tui.tui.screens.train_form import show_progress
@@ -274,14 +290,17 @@ class TrainScreen(TrainActions):
         self.set_class(bool(what), "preparing")
         self.query_one("#preparing", Static).update(show_progress(what, share) if what else "")
 
-    def _begun(self, run: RunDirectory | None, failure: XiyouError | None) -> None:
+    @on(RunBegun)
+    def _begun(self, event: RunBegun) -> None:
         self._preparing = False
         self._prepare("", 0.0)
-        if run is not None:
-            self._follow(run)
-        elif failure is not None:
-            self.query_one("#empty", EmptyNotice).update(Content.assemble((failure.render() + "\n\n", "$error"), EMPTY))
-            self.xiyou.complain(failure)
+        if event.run is not None:
+            self._follow(event.run)
+        if event.missing:
+            self.notify(event.missing, severity="warning", timeout=12, markup=False)
+        if event.error is not None:
+            self.query_one("#empty", EmptyNotice).update(Content.assemble((event.error.render() + "\n\n", "$error"), EMPTY))
+            self.xiyou.complain(event.error)
 
     def _follow(self, run: RunDirectory) -> None:
         self._wished = run.id

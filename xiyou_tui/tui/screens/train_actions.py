@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from textual import work
@@ -11,7 +12,6 @@ from xiyou_tui.training.launch import Command, kill_run, resume_run, send_comman
 from xiyou_tui.training.run import RunDirectory
 from xiyou_tui.tui.follow import RunEntry
 from xiyou_tui.tui.screens.base import ModeScreen
-from xiyou_tui.tui.story import RunStory
 
 
 class TrainActions(ModeScreen):
@@ -101,8 +101,6 @@ class TrainActions(ModeScreen):
         self.notify(told, timeout=3)
 
     def action_compare(self) -> None:
-        from xiyou_tui.tui.screens.train_dialogs import CompareDialog
-
         entry = self._here()
         if entry is None:
             return
@@ -113,16 +111,15 @@ class TrainActions(ModeScreen):
         if other is None:
             self.notify("要比较，先在另一次运行上按空格。", timeout=4)
             return
-        self._compare(CompareDialog, entry, other)
+        self._compare(entry, other)
 
-    @work(thread=True, exclusive=True, group="compare")
-    def _compare(self, dialog: type, left: RunEntry, right: RunEntry) -> None:
-        told = []
-        for entry in (right, left):
-            story = RunStory(entry.run)
-            story.state = entry.run.state()
-            told.append((entry, story))
-        self.app.call_from_thread(self.app.push_screen, dialog(*told))
+    @work(exclusive=True, group="compare")
+    async def _compare(self, left: RunEntry, right: RunEntry) -> None:
+        from xiyou_tui.tui.screens.train_dialogs import CompareDialog
+
+        # Their whole events are read for this: a thread does it.
+        states = [await asyncio.to_thread(entry.run.state) for entry in (right, left)]
+        await self.app.push_screen(CompareDialog((right, states[0]), (left, states[1])))
 
     # Keeping and throwing away.
 
@@ -178,14 +175,13 @@ class TrainActions(ModeScreen):
         if runs:
             self._export(runs)
 
-    @work(thread=True, exclusive=True, group="export")
-    def _export(self, runs: list[tuple[str, RunDirectory]]) -> None:
+    @work(exclusive=True, group="export")
+    async def _export(self, runs: list[tuple[str, RunDirectory]]) -> None:
         from xiyou_tui.tui.exporting import export_curves
 
         try:
-            paths = export_curves(self.study.places, runs)
+            paths = await asyncio.to_thread(export_curves, self.study.places, runs)
         except XiyouError as error:
-            self.app.call_from_thread(self.xiyou.complain, error)
+            self.xiyou.complain(error)
             return
-        text = "\n".join(str(path) for path in paths)
-        self.app.call_from_thread(self.notify, text, title="曲线已导出", timeout=8, markup=False)
+        self.notify("\n".join(str(path) for path in paths), title="曲线已导出", timeout=8, markup=False)

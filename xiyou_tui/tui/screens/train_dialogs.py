@@ -14,10 +14,11 @@ from textual.widgets.option_list import Option
 from xiyou_tui.training.axes import show_value
 from xiyou_tui.training.presets import Chain, Preset, list_chains, list_presets
 from xiyou_tui.training.recipe import FIELDS, TABLES
+from xiyou_tui.training.state import RunState
 from xiyou_tui.tui.follow import RunEntry
 from xiyou_tui.tui.screens.dialogs import Dialog
 from xiyou_tui.tui.shelf import Pick
-from xiyou_tui.tui.story import RunStory, show_bytes, show_seconds, show_time
+from xiyou_tui.tui.story import show_bytes, show_seconds, show_time
 from xiyou_tui.tui.widgets.run_list import shorten
 from xiyou_tui.tui.widgets.run_panel import show_choice
 
@@ -140,7 +141,7 @@ class CompareDialog(Dialog[None]):
     CompareDialog VerticalScroll { height: auto; max-height: 100%; }
     """
 
-    def __init__(self, left: tuple[RunEntry, RunStory], right: tuple[RunEntry, RunStory]) -> None:
+    def __init__(self, left: tuple[RunEntry, RunState], right: tuple[RunEntry, RunState]) -> None:
         super().__init__()
         self._pair = (left, right)
 
@@ -163,9 +164,9 @@ class CompareDialog(Dialog[None]):
             return
         names = 16
         column = max(10, (width - names - 2) // 2)
-        (left, left_story), (right, right_story) = self._pair
+        (left, left_state), (right, right_state) = self._pair
         lines = [_row("", left.name, right.name, names, column, "bold $primary")]
-        told = zip(outcome(left, left_story), outcome(right, right_story), strict=True)
+        told = zip(outcome(left, left_state), outcome(right, right_state), strict=True)
         lines += [_row(label, one, other, names, column, "") for (label, one), (_, other) in told if one or other]
         lines += [Content(""), Content.styled("配方里不同的地方", "bold $primary")]
         different = differences(left, right)
@@ -175,9 +176,9 @@ class CompareDialog(Dialog[None]):
         self.query_one("#table", Static).update(Content("\n").join(lines))
 
 
-def outcome(entry: RunEntry, story: RunStory) -> list[tuple[str, str]]:
+def outcome(entry: RunEntry, state: RunState) -> list[tuple[str, str]]:
     """Label and value of what came of a run; the same labels for every run."""
-    state, meta = story.state, entry.meta
+    meta = entry.meta
     best = f"{show_value(state.best_loss)}（{state.best_step} 步）" if state.best_loss is not None else ""
     return [
         ("时间", show_time(meta.created) if meta else ""),

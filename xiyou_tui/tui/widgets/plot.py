@@ -92,6 +92,7 @@ class Plot(Widget):
         self._title = title
         self._compact = compact
         self._show_as = show_as
+        self._binary = False
         self._traces: tuple[Trace, ...] = ()
         self._window = Window()
         self._logarithmic = False
@@ -102,12 +103,13 @@ class Plot(Widget):
         self._drawn_for: object = None
         self._inside = (0, 0, 0.0, 0.0)
 
-    def show(self, traces: Sequence[Trace], *, title: str = "", note: str = "", show_as: Callable[[float], str] | None = None) -> None:
-        """Show these traces; `note` stands at the right of the title."""
+    def show(self, traces: Sequence[Trace], *, title: str = "", note: str = "", show_as: Callable[[float], str] | None = None, binary: bool = False) -> None:
+        """Show these traces; `note` stands at the right of the title. `binary`: the values are bytes, with ticks at whole MB or GB."""
         self._traces = tuple(trace for trace in traces if trace.xs)
         self._title = title or self._title
         self._note = note
         self._show_as = show_as or self._show_as
+        self._binary = binary
         self._again()
 
     def look(self, window: Window, *, log: bool) -> None:
@@ -173,7 +175,10 @@ class Plot(Widget):
         with_steps = not self._compact and height >= LOWEST_WITH_STEPS
         rows = height - 1 - with_steps
         most = max(2, rows // 3) if rows > 2 else rows
-        ticks = choose_log_ticks(low, high, most) if log else choose_ticks(low, high, most)
+        # Sizes are round in powers of two.
+        unit = 1.0 if not self._binary else 2.0**30 if high >= 2**30 else 2.0**20
+        choose = choose_log_ticks if log else choose_ticks
+        ticks = [tick * unit for tick in choose(low / unit, high / unit, most)]
         labels = self._labels(ticks)
         gutter = max(5, *(cell_len(label) + 1 for label in labels)) if labels else 5
         inner = width - gutter - 1

@@ -31,10 +31,12 @@ class RunList(OptionList):
         super().__init__(id=id)
         self._ids: tuple[str, ...] = ()
         self._prompts: dict[str, Content] = {}
+        self._shown: tuple[Sequence[RunEntry], Mapping[str, int]] = ((), {})
         self.filling = False
 
     def fill(self, entries: Sequence[RunEntry], colours: Mapping[str, int]) -> None:
         """Show these entries; `colours` are those of the marked runs."""
+        self._shown = (entries, colours)
         prompts = {entry.run.id: self._prompt(entry, colours.get(entry.run.id)) for entry in entries}
         ids = tuple(prompts)
         if ids == self._ids:
@@ -53,6 +55,9 @@ class RunList(OptionList):
                 self.highlighted = ids.index(here) if here in ids else min(place, len(ids) - 1)
             self.filling = False
         self._ids, self._prompts = ids, prompts
+
+    def on_resize(self) -> None:
+        self.fill(*self._shown)
 
     @property
     def chosen(self) -> str:

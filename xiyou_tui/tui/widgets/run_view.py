@@ -237,12 +237,13 @@ class RunView(Vertical):
         ]  # fmt: skip
         title = "损失" if look.metric == "loss" else NAMES[look.metric]
         show_as = show_bytes if look.metric == "memory" else show_value
-        main.show(traces, title=title, note=" · ".join(note for note in notes if note), show_as=show_as)
+        main.show(traces, title=title, note=" · ".join(note for note in notes if note), show_as=show_as, binary=look.metric == "memory")
         main.look(look.window, log=look.log)
         for name, metric in (("rate", "lr"), ("speed", "tokens_per_second"), ("memory", "memory")):
             plot = self.query_one(f"#{name}", Plot)
             alone = len(stories) == 1
-            plot.show([self._trace(story, metric, "", 0 if alone else colour, 0.0) for _, story, colour in stories])
+            traces = [self._trace(story, metric, "", 0 if alone else colour, 0.0) for _, story, colour in stories]
+            plot.show(traces, binary=metric == "memory")
             plot.look(look.window, log=False)
 
     def _losses(self, stories: list[tuple[str, RunStory, int]]) -> list[Trace]:
