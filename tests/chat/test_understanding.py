@@ -10,7 +10,8 @@ from xiyou_tui.chat.analyse import analyse, chapter_numbers, parse_number, resol
 from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.model import Exchange
 from xiyou_tui.chat.scope import find_foreign
-from xiyou_tui.chat.told import judge, strangers, untold
+from xiyou_tui.chat.told import judge, not_owned, strangers, untold
+from xiyou_tui.chat.untold import find_silence, load_silences
 from xiyou_tui.corpus.lexicon import load_lexicon
 from xiyou_tui.corpus.model import chinese_number
 from xiyou_tui.corpus.synopsis import load_synopsis
@@ -122,3 +123,30 @@ def test_other_domains_are_known_by_their_words(question: str) -> None:
 @pytest.mark.parametrize("question", ["灭法国国王为什么杀和尚？", "唐僧骑的是什么马？", "猪八戒的工作是什么？", "西天在哪里？"])
 def test_the_novel_itself_is_no_other_domain(question: str) -> None:
     assert find_foreign(question, load_synopsis(), LEXICON) is None
+
+
+def test_a_weapon_of_another_is_known() -> None:
+    assert not_owned("沙僧的九齿钉耙是谁打造的？", LEXICON) == ("沙僧", "九齿钉钯", "猪八戒")
+    assert not_owned("猪八戒的九齿钉耙有多重？", LEXICON) is None
+
+
+def test_silences_name_who_is_in_the_lexicon() -> None:
+    assert all(silence.who and silence.asks and silence.note for silence in load_silences())
+
+
+@pytest.mark.parametrize(
+    ("question", "silent"),
+    [
+        ("菩提祖师后来去了哪里？", True),
+        ("高太公叫什么名字？", True),
+        ("牛魔王的父亲是谁？", True),
+        ("牛魔王是谁的父亲？", False),
+        ("红孩儿的父亲是谁？", False),
+        ("白骨精变成了谁？", False),
+        ("孙悟空的金箍棒有多重？", False),
+        ("孙悟空有多重？", True),
+        ("", False),
+    ],
+)
+def test_what_the_novel_is_silent_on(question: str, silent: bool) -> None:
+    assert bool(find_silence(question, LEXICON)) is silent

@@ -63,6 +63,9 @@ def _deeds(clause: str, mentions: list[Mention]) -> list[Claim]:
             continue
         taken.update(span)
         pair = _pair(clause, mentions, at, at + len(word))
+        if pair is not None and len(word) == 1 and pair[1].start > at + 3:
+            # A single character is part of many a word; it counts where the one who suffers it follows at once.
+            continue
         if pair is None or pair[0].entry is pair[1].entry or pair[0].entry.kind not in BEINGS:
             continue
         if deed == "turn" and not re.search("[把将]", clause[pair[0].end : pair[1].start]):

@@ -10,7 +10,8 @@ from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.scope import find_foreign
-from xiyou_tui.chat.told import Judgement, judge, strangers, untold
+from xiyou_tui.chat.told import Judgement, judge, not_owned, strangers, untold
+from xiyou_tui.chat.untold import find_silence
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.retrieval import Retriever
@@ -80,9 +81,15 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
     premise = false_premise(analysis, retriever)
     if premise is not None:
         return Decision("false_premise", _premise_reason(premise, retriever), power, searched, premise)
+    silence = find_silence(analysis.resolved, retriever.lexicon)
+    if silence:
+        return Decision("unsupported", silence, power, searched)
     gap = untold(analysis.resolved, retriever.lexicon)
     if gap is not None:
         return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。", power, searched)
+    another = not_owned(analysis.resolved, retriever.lexicon)
+    if another is not None:
+        return Decision("false_premise", f"{another[1]}不是{another[0]}的，原著里它是{another[2]}的。", power, searched)
     apart = strangers(analysis.resolved, retriever.lexicon)
     if apart:
         return Decision("false_premise", f"{'、'.join(apart)}在原著里没有一同出现过。", power, searched)
@@ -99,11 +106,9 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
 
 def false_premise(analysis: Analysis, retriever: Retriever) -> Judgement | None:
     """The first claim of the question that the events contradict or know nothing of; None when all it claims is told."""
-    for claim in read_claims(analysis.resolved, retriever.lexicon):
-        judged = judge(claim, retriever.lexicon)
-        if judged.outcome != "supported":
-            return judged
-    return None
+    lexicon, asked = retriever.lexicon, analysis.resolved
+    judged = [judge(claim, lexicon) for claim in read_claims(asked, lexicon)]
+    return next((item for item in judged if item.outcome != "supported"), None)
 
 
 def _premise_reason(judged: Judgement, retriever: Retriever) -> str:
@@ -111,7 +116,7 @@ def _premise_reason(judged: Judgement, retriever: Retriever) -> str:
         entry.name if entry is not None else ""
         for entry in map(retriever.lexicon.get, (judged.claim.agent, judged.claim.patient))
     ]
-    asked = f"问题说到{names[0]}、{names[1]}和「{judged.claim.words}」"
+    asked = f"问题说到{'、'.join(name for name in names if name)}和「{judged.claim.words}」"
     if judged.outcome == "contradicted":
         return f"{asked}，原著写的不是这样（写的是{'、'.join(judged.others)}）。"
     return f"{asked}，原著没有写过这件事。"

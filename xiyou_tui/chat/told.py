@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Literal
 
 from xiyou_tui.chat.claims import Claim, read_claims
@@ -80,7 +81,7 @@ class _Told:
         whole = [(0, len(self.words))]
         for word in TELLING[claim.deed]:
             for start, end in sufferers or whole:
-                at = self._find(word, max(0, start - _NEAR), end + _NEAR)
+                at = self.find_word(word, max(0, start - _NEAR), end + _NEAR)
                 if at < 0 or _DENIED.search(self.words[max(0, at - 4) : at]) or _REFUSED.search(self.words[max(0, at - 9) : at]):
                     continue
                 for first, last in doers or whole:
@@ -88,7 +89,7 @@ class _Told:
                         return True
         return False
 
-    def _find(self, word: str, start: int, end: int) -> int:
+    def find_word(self, word: str, start: int, end: int) -> int:
         """The first place of a word in [start, end) that is no part of a name (灭 in 灭法国); -1 when there is none."""
         at = self.words.find(word, start, end)
         while at >= 0 and any(first < at + len(word) and at < last for _, first, last in self.spans):
@@ -137,6 +138,23 @@ def judge(claim: Claim, lexicon: Lexicon) -> Judgement:
         if item.tells(claim):
             return Judgement(claim, "supported", (), item.text, item.event_id)
     return Judgement(claim, "unknown")
+
+
+def not_owned(question: str, lexicon: Lexicon) -> tuple[str, str, str] | None:
+    """(who, thing, real owner) when a question gives someone a weapon or treasure that is another's (沙僧的九齿钉耙)."""
+    folded = fold_loosely(question)
+    mentions = lexicon.mentions(folded)
+    for owner, thing in pairwise(mentions):
+        if (
+            thing.entry.kind not in ("weapon", "treasure")
+            or owner.entry.kind not in BEINGS
+            or folded[owner.end : thing.start] != "的"
+        ):
+            continue
+        owners = [entry for entry in lexicon.entries if entry.kind in BEINGS and thing.entry.id in entry.related]
+        if owners and owner.entry not in owners and owner.entry.id not in thing.entry.related:
+            return owner.entry.name, thing.entry.name, owners[0].name
+    return None
 
 
 def untold(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
