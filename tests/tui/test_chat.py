@@ -414,7 +414,6 @@ async def test_what_is_typed_survives_the_program(app: XiyouApp, small: Edition)
     async with app.run_test() as pilot:
         screen = await opened(app, pilot)
         screen.question.put("没写完的问题")
-        await pilot.pause(0.7)
     again = XiyouApp(open_study())
     async with again.run_test() as pilot:
         screen = await opened(again, pilot)

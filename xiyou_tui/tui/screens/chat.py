@@ -15,7 +15,7 @@ from xiyou_tui.chat.model import (
     CitedPlace,
 )
 from xiyou_tui.errors import XiyouError
-from xiyou_tui.storage.state import read_state, write_state
+from xiyou_tui.storage.state import read_state
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SettingsChanged
 from xiyou_tui.tui.screens.chat_asking import ChatAsking
@@ -62,6 +62,7 @@ class ChatScreen(ChatAsking):
     def __init__(self) -> None:
         super().__init__()
         self._saver: Timer | None = None
+        self._draft = ""
 
     def body(self) -> Iterable[Widget]:
         with Horizontal():
@@ -75,12 +76,14 @@ class ChatScreen(ChatAsking):
     def on_mount(self) -> None:
         self.prepare_drawing()
         self.question.remember(read_state(self.study.connection, "chat.asked", []))
-        self.question.put(read_state(self.study.connection, "chat.draft", ""))
+        self._draft = read_state(self.study.connection, "chat.draft", "")
+        self.question.put(self._draft)
         last = read_state(self.study.connection, "chat.conversation", "")
         self.open_conversation(last if any(known.id == last for known in self.store.list()) else "")
         self.question.focus()
 
     async def on_unmount(self) -> None:
+        self._save_draft()
         await self.close_engine()
 
     # What is shown.
@@ -88,7 +91,7 @@ class ChatScreen(ChatAsking):
     def open_conversation(self, conversation: str) -> None:
         """Show a conversation; "" is a new, empty one."""
         self.conversation, self.editing = conversation, None
-        write_state(self.study.connection, "chat.conversation", conversation)
+        self.note("chat.conversation", conversation)
         self.close_panel()
         self.transcript.clear_cursor()
         self.transcript.show(self._entries())
@@ -151,10 +154,11 @@ class ChatScreen(ChatAsking):
         # What is being typed survives a crash, at the cost of one small write after a pause.
         if self._saver is not None:
             self._saver.stop()
+        self._draft = event.text_area.text
         self._saver = self.set_timer(0.5, self._save_draft)
 
     def _save_draft(self) -> None:
-        write_state(self.study.connection, "chat.draft", self.question.text)
+        self.note("chat.draft", self._draft)
 
     # Moving about.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import time
@@ -18,6 +19,7 @@ from xiyou_tui.samples.model import new_sample
 from xiyou_tui.samples.store import SampleFilter
 from xiyou_tui.storage.files import write_json, write_text
 from xiyou_tui.storage.settings import BY_KEY
+from xiyou_tui.storage.state import write_state
 from xiyou_tui.tui.messages import SampleRequested, SettingsChanged
 from xiyou_tui.tui.screens.base import ModeScreen
 from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Plain, Question, Unanswered
@@ -80,6 +82,11 @@ class ChatActions(ModeScreen):
         if not isinstance(error, XiyouError):
             error = ChatError(f"数据库没有写成（{error}）。", kept=kept, next_step="腾出磁盘空间，或关掉另一个 xiyou，再试一次。", code="database")
         self.xiyou.complain(error)
+
+    def note(self, key: str, value: object) -> None:
+        """Remember a small fact for the next start. A full disk is no reason to stop here: what matters says so itself."""
+        with contextlib.suppress(sqlite3.Error):
+            write_state(self.study.connection, key, value)
 
     # The answer that is meant: the one under the cursor, else the last one.
 
@@ -308,7 +315,7 @@ class ChatActions(ModeScreen):
                 self._rename(event.conversation)
             elif event.action == "export":
                 markdown, _ = self._export(event.conversation)
-                self.notify(f"写成了 Markdown 和 JSON：\n{markdown.with_suffix('')}.md / .json", timeout=8)
+                self.notify(f"写成了 Markdown 和 JSON：\n{markdown.with_suffix('')}.md / .json", timeout=8, markup=False)
             elif event.action == "delete":
                 self._delete(event.conversation)
             elif self._binned:

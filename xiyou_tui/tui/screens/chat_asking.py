@@ -14,7 +14,7 @@ from xiyou_tui.chat.model import Answer, AnswerFailed, AnswerFinished, EngineSta
 from xiyou_tui.chat.preferences import PreferenceStore
 from xiyou_tui.chat.responder import Responder, open_responder
 from xiyou_tui.errors import ChatError, XiyouError
-from xiyou_tui.storage.state import read_state, write_state
+from xiyou_tui.storage.state import read_state
 from xiyou_tui.tui.screens.chat_actions import ChatActions
 from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Live, Plain, Question, Suggestions, Unanswered, name_model
 from xiyou_tui.tui.widgets.conversations import ConversationList
@@ -90,7 +90,7 @@ class ChatAsking(ChatActions):
         """Store a question before it is answered, in the place of the one that is being edited or was left unanswered."""
         if not self.conversation:
             self.conversation = self.store.create().id
-            write_state(self.study.connection, "chat.conversation", self.conversation)
+            self.note("chat.conversation", self.conversation)
         entries = list(self.transcript.entries)
         replaced = self.editing or self._left_unanswered(entries, text)
         if replaced is not None and replaced in entries:
@@ -115,7 +115,7 @@ class ChatAsking(ChatActions):
     def _remember_question(self, text: str) -> None:
         before = [known for known in read_state(self.study.connection, "chat.asked", []) if known != text]
         asked = [*before[-REMEMBERED + 1 :], text]
-        write_state(self.study.connection, "chat.asked", asked)
+        self.note("chat.asked", asked)
         self.question.remember(asked)
 
     def begin(self, question: Question, old: Entry | None = None) -> None:

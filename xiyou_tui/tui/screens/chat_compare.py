@@ -195,7 +195,7 @@ class CompareScreen(Dialog[None]):
             try:
                 self._pairs.add(self._question, good.text, bad.text, citations=[cited.citation for cited in good.citations])
             except XiyouError as error:
-                self.notify(error.render(), severity="warning", timeout=6)
+                self.notify(error.render(), severity="warning", timeout=6, markup=False)
                 return
             said = f"存成了偏好对（待审）：{'左' if better == 0 else '右'}边好"
         self._chosen = True
