@@ -128,7 +128,7 @@ async def _ask_all(evaluation: Evaluation, study: Study, tell: Callable[[Progres
     study.library.synopsis()
     edition = study.library.open(meta.edition)
     retriever = study.retriever(edition)
-    with _Writer(evaluation) as writer:
+    with OutcomeWriter(evaluation) as writer:
         done = {(outcome.system, outcome.id) for outcome in evaluation.outcomes().outcomes}
         for spec in meta.systems:
             waiting = [question for question in questions if (spec.mode, question.id) not in done]
@@ -148,7 +148,7 @@ async def _ask_system(
     system: System,
     waiting: Sequence[Question],
     edition: Edition,
-    writer: _Writer,
+    writer: OutcomeWriter,
     meta: EvaluationMeta,
     tell: Callable[[Progress], None],
 ) -> bool:
@@ -189,14 +189,14 @@ async def _unless_stopped(system: System, question: Question, evaluation: Evalua
     return task.result()
 
 
-class _Writer:
+class OutcomeWriter:
     """Appends answers and outcomes. Opening cuts off what a former runner left half written."""
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
         self._done = 0
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> OutcomeWriter:
         with explained(self.evaluation.path):
             for path in (self.evaluation.answers_file, self.evaluation.outcomes_file):
                 path.touch(mode=0o600)
