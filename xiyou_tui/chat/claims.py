@@ -19,6 +19,9 @@ _CLAUSE = re.compile(r"[，。！？；：、,!?;:\s]")
 # 打死玉面公主的时候: the 的 belongs to the moment.
 _MOMENT = re.compile("时候|时|那|话|事|原因|吗|是|$")
 _GAP = 8
+# At each place the longest word, since WORDS has the longest first.
+_DEED = re.compile("|".join(word for word, _ in WORDS))
+_DEED_OF = dict(reversed(WORDS))
 # Besides beings, what deeds may be done to.
 _ACTING = frozenset({"treasure", "weapon"})
 
@@ -55,14 +58,14 @@ def _clauses(folded: str, lexicon: Lexicon) -> Iterable[tuple[str, list[Mention]
 
 def _deeds(clause: str, mentions: list[Mention]) -> list[Claim]:
     found: list[Claim] = []
-    taken: set[int] = set()
-    for word, deed in WORDS:
-        at = clause.find(word)
-        span = range(at, at + len(word))
-        if at < 0 or taken.intersection(span) or any(m.start < at + len(word) and at < m.end for m in mentions):
+    if len(mentions) < 2:
+        return found
+    for match in _DEED.finditer(clause):
+        word, at = match.group(), match.start()
+        deed = _DEED_OF[word]
+        if any(m.start < match.end() and at < m.end for m in mentions):
             continue
-        taken.update(span)
-        pair = _pair(clause, mentions, at, at + len(word))
+        pair = _pair(clause, mentions, at, match.end())
         if pair is not None and len(word) == 1 and pair[1].start > at + 3:
             # A single character is part of many a word; it counts where the one who suffers it follows at once.
             continue
@@ -114,7 +117,9 @@ def _owns(clause: str, mention: Mention) -> bool:
 
 
 def _ties(clause: str, mentions: list[Mention]) -> list[Claim]:
-    found = []
+    found: list[Claim] = []
+    if len(mentions) < 2:
+        return found
     for tie, words in TIES.items():
         for word in words:
             at = clause.find(word)

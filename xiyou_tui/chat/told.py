@@ -62,7 +62,11 @@ class _Told:
     event_id: str
     named: frozenset[str]
     spans: tuple[tuple[str, int, int], ...]
-    claims: tuple[Claim, ...]
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims of its sentence, read when first asked for."""
+        return _claims(self.words)
 
     def tells(self, claim: Claim) -> bool:
         """Whether both are named here, and a word of the deed stands, not denied, close to both of them.
@@ -101,6 +105,11 @@ class _Told:
 
 
 @cache
+def _claims(words: str) -> tuple[Claim, ...]:
+    return read_claims(words, load_lexicon())
+
+
+@cache
 def _told() -> dict[str, tuple[_Told, ...]]:
     """The events by the ids of whoever is named in them. Built once, in some tenths of a second."""
     lexicon = load_lexicon()
@@ -110,7 +119,7 @@ def _told() -> dict[str, tuple[_Told, ...]]:
         spans = tuple((mention.entry.id, mention.start, mention.end) for mention in lexicon.mentions(words))
         named = {name for name, _, _ in spans}
         named |= {entry.id for person in event.people if (entry := lexicon.named(person)) is not None}
-        told = _Told(words, event.text, event.id, frozenset(named), spans, read_claims(words, lexicon))
+        told = _Told(words, event.text, event.id, frozenset(named), spans)
         for name in named:
             by_name.setdefault(name, []).append(told)
     return {name: tuple(items) for name, items in by_name.items()}
