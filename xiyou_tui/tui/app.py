@@ -11,15 +11,18 @@ from textual.app import App
 from textual.screen import Screen
 
 from xiyou_tui.errors import XiyouError
-from xiyou_tui.storage.instance import InstanceLock
-from xiyou_tui.storage.settings import Settings, watch_settings
-from xiyou_tui.study import Study, open_study
+from xiyou_tui.storage.places import find_places
+from xiyou_tui.storage.settings import load_settings
+from xiyou_tui.tui.cover import CoverScreen
 from xiyou_tui.tui.keymap import bindings
 from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SampleRequested, SettingsChanged
 from xiyou_tui.tui.terminal import copy_text, install_line_breaking
 from xiyou_tui.tui.theme import THEMES
 
 if TYPE_CHECKING:
+    from xiyou_tui.storage.instance import InstanceLock
+    from xiyou_tui.storage.settings import Settings
+    from xiyou_tui.study import Study
     from xiyou_tui.tui.follow import RunEnded, RunFollower
 
 # mode → (module below xiyou_tui.tui.screens, class). A screen's module is imported when its mode is first opened.
@@ -44,36 +47,70 @@ def _opener(mode: str) -> Callable[[], Screen[None]]:
 
 
 class XiyouApp(App[None]):
-    """The full-screen app."""
+    """The full-screen app.
+
+    Without a study it shows the cover first and opens the user's workplace once that is on the screen: opening files and
+    loading the reader takes longer than a first picture should. With a study it begins in the reader at once.
+    """
 
     TITLE = "xiyou"
     CSS_PATH = "app.tcss"
-    MODES: ClassVar = {mode: _opener(mode) for mode in SCREENS}
-    DEFAULT_MODE = "corpus"
+    MODES: ClassVar = {"cover": CoverScreen, **{mode: _opener(mode) for mode in SCREENS}}
+    DEFAULT_MODE = "cover"
     BINDINGS: ClassVar = bindings("app")
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, study: Study | None = None) -> None:
         install_line_breaking()
         super().__init__()
-        self.study = study or open_study()
-        self._lock = InstanceLock(self.study.places.data)
+        self._study = study
+        self.failure: XiyouError | None = None
+        self._lock: InstanceLock | None = None
         self._stop_watching: Callable[[], None] | None = None
         self._follower: RunFollower | None = None
+        settings = study.settings if study is not None else load_settings(find_places().settings)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self.study.settings.text("interface.theme")
+        self.theme = settings.text("interface.theme")
+
+    @property
+    def study(self) -> Study:
+        """The open workplace; there from the first mode on."""
+        assert self._study is not None
+        return self._study
+
+    async def on_mount(self) -> None:
+        if self._study is not None:
+            await self._begin()
+        else:
+            self.call_after_refresh(self._open_study)
+
+    async def _open_study(self) -> None:
+        from xiyou_tui.study import open_study
+
+        try:
+            self._study = open_study()
+        except XiyouError as error:
+            self.failure = error
+            self.exit(return_code=1)
+            return
+        await self._begin()
+
+    async def _begin(self) -> None:
+        await self.switch_mode("corpus")
+        self.set_timer(0.3, self._settle)
 
     @property
     def reading_title(self) -> str:
         """What is being read, for the bar on top."""
         return self.study.library.current().title
 
-    def on_mount(self) -> None:
-        self.set_timer(0.3, self._settle)
-
     def _settle(self) -> None:
-        """What can wait until the first picture is on the screen."""
+        """What can wait until the reader is on the screen."""
+        from xiyou_tui.storage.instance import InstanceLock
+        from xiyou_tui.storage.settings import watch_settings
+
+        self._lock = InstanceLock(self.study.places.data)
         if not self._lock.acquire():
             self.notify("另一个 xiyou 也开着同一个目录。两边都能写，不会丢；同一条样本以后存的为准。", title="已有一个在运行", timeout=8)
         for warning in self.study.settings.warnings:
@@ -125,7 +162,8 @@ class XiyouApp(App[None]):
                 screen.post_message(message)
 
     async def action_mode(self, mode: str) -> None:
-        await self.open_mode(mode)
+        if self._study is not None:
+            await self.open_mode(mode)
 
     async def open_mode(self, mode: str) -> Screen[Any]:
         """Bring a mode to the front and return its screen. A dialog in the way is left first, so nothing is typed into the void."""
@@ -138,13 +176,13 @@ class XiyouApp(App[None]):
     def action_help(self) -> None:
         from xiyou_tui.tui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
+        if self._study is not None and not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.current_mode))
 
     def action_settings(self) -> None:
         from xiyou_tui.tui.screens.settings import SettingsScreen
 
-        if not isinstance(self.screen, SettingsScreen):
+        if self._study is not None and not isinstance(self.screen, SettingsScreen):
             self.push_screen(SettingsScreen())
 
     @on(PassageRequested)
@@ -188,11 +226,14 @@ class XiyouApp(App[None]):
             self._stop_watching()
         if self._follower is not None:
             self._follower.close()
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
 
 def open_app() -> int:
-    """Run the app until the user leaves it; returns the exit code."""
+    """Run the app until the user leaves it; returns the exit code. Raises XiyouError when the workplace can't be opened."""
     app = XiyouApp()
     app.run()
+    if app.failure is not None:
+        raise app.failure
     return app.return_code or 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from xiyou_tui.corpus.model import Citation
-from xiyou_tui.storage.settings import Settings
+if TYPE_CHECKING:
+    from xiyou_tui.corpus.model import Citation
+    from xiyou_tui.storage.settings import Settings
 
 
 @dataclass

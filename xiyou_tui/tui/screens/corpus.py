@@ -7,11 +7,8 @@ from collections.abc import Iterable
 from textual import on, work
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from xiyou_tui.corpus.model import Chapter, Edition
-from xiyou_tui.corpus.script import convert
 from xiyou_tui.corpus.synopsis import NOTICE
 from xiyou_tui.errors import XiyouError
 from xiyou_tui.storage.settings import BY_KEY
@@ -20,6 +17,7 @@ from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.messages import EditionChanged, SampleRequested, SettingsChanged
 from xiyou_tui.tui.screens.base import ModeScreen
 from xiyou_tui.tui.widgets.bars import ModeBar
+from xiyou_tui.tui.widgets.contents import Contents
 from xiyou_tui.tui.widgets.reader import Reader
 from xiyou_tui.tui.widgets.search import SearchPanel
 from xiyou_tui.tui.widgets.side import SidePanel
@@ -46,6 +44,7 @@ register_keys(
     Key("corpus", "plus,equals_sign", "measure(4)", "加宽", "版心加宽"),
     Key("corpus", "minus", "measure(-4)", "收窄", "版心收窄"),
     Key("corpus", "o,ctrl+o", "import_text", "导入", "导入原著文本文件", 6, "o"),
+    Key("corpus", "w,f11", "fetch_text", "网取", "从网上取原著文本：先看清地址，问过才取", 5, "w"),
     Key("corpus", "e", "editions", "底本", "换一个底本"),
     Key("corpus", "escape", "leave", "取消", "收起查找、取消选取和标记"),
 )
@@ -64,13 +63,12 @@ class CorpusScreen(ModeScreen):
         self._future: list[tuple[int, int]] = []
         self._hits: list[tuple[int, int, int]] = []
         self._hit = 0
-        self._listing = False
         self._pending: tuple[int, int, int] | None = None
 
     def body(self) -> Iterable[Widget]:
         settings = self.study.settings
         with Horizontal():
-            yield OptionList(id="contents")
+            yield Contents(id="contents")
             with Vertical(id="middle"):
                 yield SearchPanel(id="search")
                 yield Reader(id="reader", measure=settings.whole("interface.width"), display=settings.text("interface.script"))
@@ -101,18 +99,14 @@ class CorpusScreen(ModeScreen):
         if not edition.has_chapter(chapter):
             chapter, offset = edition.chapters[0].number, 0
         self._history, self._future, self._hits = [], [], []
-        self._list_chapters()
+        self._refresh_contents()
         self._show(edition.chapter(chapter), offset)
         self.query_one(ModeBar).refresh()
         self.query_one(SearchPanel).close()
 
-    def _list_chapters(self) -> None:
-        contents = self.query_one("#contents", OptionList)
-        self._listing = True
-        contents.clear_options()
-        counts = self._sample_counts()
-        contents.add_options([Option(self._entry(chapter, counts.get(chapter.number, 0)), id=str(chapter.number)) for chapter in self.edition.chapters])
-        self._listing = False
+    def _refresh_contents(self) -> None:
+        """Bring the contents up to date: the chapters, their samples, and the script of the titles."""
+        self.query_one(Contents).show(self.edition.chapters, self._sample_counts(), self.study.settings.text("interface.script"))
 
     def _sample_counts(self) -> dict[int, int]:
         rows = self.study.connection.execute(
@@ -121,31 +115,11 @@ class CorpusScreen(ModeScreen):
         )
         return {int(row["chapter"]): int(row["number"]) for row in rows if row["chapter"] is not None}
 
-    def _refresh_contents(self) -> None:
-        """Bring the entries of the contents up to date: their samples, and the script of the titles."""
-        contents = self.query_one("#contents", OptionList)
-        counts = self._sample_counts()
-        for chapter in self.edition.chapters:
-            entry = self._entry(chapter, counts.get(chapter.number, 0))
-            option = contents.get_option(str(chapter.number)) if contents.option_count else None
-            if option is not None and option.prompt != entry:
-                contents.replace_option_prompt(str(chapter.number), entry)
-
-    def _entry(self, chapter: Chapter, samples: int) -> str:
-        first, _, second = convert(chapter.title, self.study.settings.text("interface.script")).partition(" ")
-        tail = f" [$secondary]{samples}样[/]" if samples else ""
-        return f"[$foreground 50%]{chapter.short_label:>3}[/] {first}{tail}\n    [$foreground 70%]{second}[/]"
-
     def _show(self, chapter: Chapter, offset: int) -> None:
-        notice = f"{NOTICE}。按 o 导入原著文本，就能逐字读、查原文。" if self.edition.is_synopsis else ""
+        notice = f"{NOTICE}。按 o 导入原著文本文件，或按 w 从网上取，就能逐字读、查原文。" if self.edition.is_synopsis else ""
         self.reader.show(chapter, offset=offset, notice=notice)
         self._mark_hits()
-        contents = self.query_one("#contents", OptionList)
-        index = next(i for i, known in enumerate(self.edition.chapters) if known.number == chapter.number)
-        if contents.highlighted != index:
-            self._listing = True
-            contents.highlighted = index
-            self._listing = False
+        self.query_one(Contents).highlight(chapter.number)
 
     def show_passage(self, chapter: int, start: int, end: int) -> None:
         """Open a place, its characters highlighted; the place left goes into the history."""
@@ -173,16 +147,14 @@ class CorpusScreen(ModeScreen):
                 self._history.append(here)
             self._future.clear()
 
-    @on(OptionList.OptionHighlighted, "#contents")
-    def _chapter_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        if self._listing or event.option.id is None or not event.option_list.has_focus:
-            return
-        number = int(event.option.id)
-        if self.reader.chapter is None or self.reader.chapter.number != number:
-            self._show(self.edition.chapter(number), 0)
+    @on(Contents.Highlighted)
+    def _chapter_highlighted(self, event: Contents.Highlighted) -> None:
+        if self.reader.chapter is None or self.reader.chapter.number != event.number:
+            self._show(self.edition.chapter(event.number), 0)
 
-    @on(OptionList.OptionSelected, "#contents")
-    def _chapter_selected(self) -> None:
+    @on(Contents.Chosen)
+    def _chapter_chosen(self) -> None:
+        self.remove_class("contents-open")
         self.reader.focus()
 
     @on(Reader.CursorMoved)
@@ -208,8 +180,8 @@ class CorpusScreen(ModeScreen):
 
     # Finding.
 
-    def action_search(self) -> None:
-        self.query_one(SearchPanel).open()
+    async def action_search(self) -> None:
+        await self.query_one(SearchPanel).open()
 
     @on(SearchPanel.HitChosen)
     def _hit_chosen(self, event: SearchPanel.HitChosen) -> None:
@@ -344,7 +316,7 @@ class CorpusScreen(ModeScreen):
         self.query_one("#middle").set_class(self.size.width < 60 and side.has_class("shown"), "covered")
 
     def action_contents(self) -> None:
-        contents = self.query_one("#contents", OptionList)
+        contents = self.query_one(Contents)
         if contents.has_focus:
             self.remove_class("contents-open")
             self.reader.focus()
@@ -391,6 +363,14 @@ class CorpusScreen(ModeScreen):
         from xiyou_tui.tui.screens.imports import ImportDialog
 
         edition = await self.app.push_screen_wait(ImportDialog(self.study))
+        if edition is not None:
+            self.xiyou.tell_all(EditionChanged(edition))
+
+    @work
+    async def action_fetch_text(self) -> None:
+        from xiyou_tui.tui.screens.fetch import FetchDialog
+
+        edition = await self.app.push_screen_wait(FetchDialog(self.study))
         if edition is not None:
             self.xiyou.tell_all(EditionChanged(edition))
 

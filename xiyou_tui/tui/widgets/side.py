@@ -11,15 +11,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from xiyou_tui.corpus.bookmarks import list_bookmarks
 from xiyou_tui.corpus.model import Chapter, Edition, Paragraph
-from xiyou_tui.corpus.notes import Note, NoteStore, PlacedNote, place_notes
-from xiyou_tui.corpus.pinyin import rare_readings
-from xiyou_tui.corpus.script import to_simplified
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.events import AnchoredEvent
     from xiyou_tui.corpus.lexicon import Entry
+    from xiyou_tui.corpus.notes import Note, PlacedNote
     from xiyou_tui.tui.app import XiyouApp
 
 KINDS = {
@@ -52,6 +49,8 @@ class SidePanel(VerticalScroll, can_focus=False):
 
     def prepare(self) -> None:
         """Load what is known of the current edition, in the background."""
+        from xiyou_tui.corpus.notes import NoteStore
+
         self._ready = False
         study = self._xiyou.study
         self._load(study.library.current(), NoteStore(study.connection).list())
@@ -70,6 +69,8 @@ class SidePanel(VerticalScroll, can_focus=False):
     def _load(self, edition: Edition, notes: list[Note]) -> None:
         from xiyou_tui.corpus.events import anchor_events
         from xiyou_tui.corpus.lexicon import load_lexicon
+        from xiyou_tui.corpus.notes import place_notes
+        from xiyou_tui.corpus.pinyin import rare_readings
 
         load_lexicon()
         by_chapter: dict[int, list[AnchoredEvent]] = {}
@@ -89,7 +90,7 @@ class SidePanel(VerticalScroll, can_focus=False):
     def refresh_facts(self) -> None:
         """Draw the facts again, after something in them changed."""
         edition = self._xiyou.study.library.current()
-        if not self._chapter or not edition.has_chapter(self._chapter) or not self.is_mounted:
+        if not self._ready or not self._chapter or not edition.has_chapter(self._chapter) or not self.is_mounted:
             return
         chapter = edition.chapter(self._chapter)
         if self._paragraph > len(chapter.paragraphs):
@@ -98,15 +99,17 @@ class SidePanel(VerticalScroll, can_focus=False):
         parts = [
             Content.assemble((f"{edition.mark(chapter.number, paragraph.start)}", "bold $accent"), (f"　{paragraph.end - paragraph.start} 字", "$foreground 60%")),
             *self._marks(edition, chapter, paragraph),
-            *(self._names(chapter, paragraph) if self._ready else ()),
+            *self._names(chapter, paragraph),
             *self._happenings(chapter, paragraph),
             *self._notes(edition, chapter, paragraph),
             *self._samples(edition, chapter, paragraph),
-            *(self._rare(chapter, paragraph) if self._ready else ()),
+            *self._rare(chapter, paragraph),
         ]
         self.query_one("#facts", Static).update(Content("\n").join(parts))
 
     def _marks(self, edition: Edition, chapter: Chapter, paragraph: Paragraph) -> list[Content]:
+        from xiyou_tui.corpus.bookmarks import list_bookmarks
+
         marks = [
             mark for mark in list_bookmarks(self._xiyou.study.connection, edition.id)
             if mark.citation.chapter == chapter.number and paragraph.start <= mark.citation.start < max(paragraph.end, paragraph.start + 1)
@@ -144,6 +147,9 @@ class SidePanel(VerticalScroll, can_focus=False):
         return lines
 
     def _rare(self, chapter: Chapter, paragraph: Paragraph) -> list[Content]:
+        from xiyou_tui.corpus.pinyin import rare_readings
+        from xiyou_tui.corpus.script import to_simplified
+
         text = chapter.text[paragraph.start : paragraph.end]
         plain = to_simplified(text)
         original = dict(zip(plain, text, strict=True))
