@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import itertools
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from tests.corpus.conftest import make_paragraph
 from xiyou_tui.corpus.importer.expected import chapter_marks, count_letters, usual_lengths
@@ -114,13 +116,17 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server on a free port of 127.0.0.1."""
+def running(certificate: Path | None = None) -> Iterator[Server]:
+    """A server on a free port of 127.0.0.1; with a certificate (a PEM file with its key) over TLS."""
     state = Server()
     handler = type("BoundHandler", (Handler,), {"state": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    state.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    state.address = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -220,10 +226,6 @@ def proxy_to(pages: dict[str, bytes]) -> Answer:
         handler.wfile.write(body)
 
     return answer
-
-
-def title_of(path: str) -> str:
-    return parse_qs(urlsplit(path).query)["title"][0]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> bool:

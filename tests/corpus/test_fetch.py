@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import threading
 import time
 import zipfile
@@ -459,6 +461,49 @@ def test_a_proxy_of_another_kind_is_refused(server: Server, places: Places) -> N
     with pytest.raises(FetchError, match="只支持 HTTP 代理") as caught:
         Run(source_from_address(server.address), places, proxy="socks5://127.0.0.1:1080")
     assert "7890" in caught.value.next_step
+
+
+def test_a_proxy_that_makes_no_tunnel(server: Server, places: Places) -> None:
+    error = Run(source_from_address("https://nowhere.invalid/book.txt"), places, proxy=server.address).fails()
+    assert error.code == "fetch-proxy" and server.address in error.what
+
+
+# TLS.
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody has signed, with its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl to make a certificate")
+    path = tmp_path / "server.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", f"{path}.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+def test_a_certificate_that_does_not_fit_is_not_passed_over(server: Server, places: Places, certificate: Path) -> None:
+    with running(certificate) as secure:
+        error = Run(one_file(secure, whole(BOOK)), places).fails()
+        assert error.code == "fetch-certificate" and not secure.asked
+
+
+def test_over_tls(server: Server, places: Places, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    with running(certificate) as secure:
+        run = Run(one_file(secure, whole(BOOK, cut=20_000), whole(BOOK)), places)
+        run.run()
+        assert kept(run) == BOOK and secure.asked[1].headers["Range"] == "bytes=20000-"
+        stop = Stop()
+        run = Run(one_file(secure, whole(BOOK, stall=20_000), path="/slow.txt"), places, stop=stop, limits=Limits())
+        threading.Thread(target=lambda: (wait_for(lambda: len(secure.asked) == 3), time.sleep(0.1), stop.set()), daemon=True).start()
+        began = time.monotonic()
+        assert run.fails().code == "fetch-stopped" and time.monotonic() - began < 5
+        plain = status(302, Location=server.on("/plain.txt", whole(BOOK)))
+        assert Run(one_file(secure, plain, path="/down.txt"), places).fails().code == "fetch-moved" and not server.asked
 
 
 def test_a_mirror_takes_the_place_of_the_host(server: Server, places: Places) -> None:

@@ -131,7 +131,9 @@ class _Progress:
             elif step.size:
                 self._line(f"{count}{name}　从 {step.size:,} 字节接着取")
         elif step.kind == "waiting":
-            self._line(f"{count}{name}　{step.reason}；{step.seconds:.0f} 秒后再试")
+            self._line(f"{count}{name}　{step.reason}；{max(1, round(step.seconds))} 秒后再试")
+        elif step.kind == "reading":
+            self._line("取到了，正在读……")
         elif step.kind == "failed":
             self._line(f"{count}{name}　没有取到：{step.reason}")
         elif step.kind == "arrived":

@@ -30,7 +30,7 @@ _ALTERNATIVES = "换一个来源，在设置里填代理（network.proxy），�
 class Step:
     """What just happened. `number` of `of` pages; `size` and `total` in bytes; `seconds` until the next try; `reason` in Chinese."""
 
-    kind: Literal["asking", "receiving", "waiting", "arrived", "found", "failed"]
+    kind: Literal["asking", "receiving", "waiting", "arrived", "found", "failed", "reading"]
     page: Page
     number: int
     of: int
@@ -206,6 +206,8 @@ class Fetcher:
         """The edition out of what came; its source is the name of the place and the machine it came from."""
         single = not self.source.chapters
         path = self.folder.page(self.source.pages[0].name) if single else self.folder.path
+        last = self.source.pages[-1]
+        self._tell(Step("reading", last, len(self.source.pages), len(self.source.pages)))
         try:
             report = import_text(path, title=title, other_book=self._other_book)
         except CorpusError as error:

@@ -21,7 +21,7 @@ def choose_proxies(setting: str) -> dict[str, str]:
             raise FetchError(
                 f"代理「{without_secrets(proxy)}」用不了：只支持 HTTP 代理。",
                 next_step="多数代理软件同时开着一个 HTTP 端口，把设置里的「代理」（network.proxy）改成它，如 http://127.0.0.1:7890。",
-                code="proxy",
+                code="fetch-proxy",
             )
     return found
 

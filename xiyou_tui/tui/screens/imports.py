@@ -14,15 +14,13 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-from xiyou_tui.corpus.library import describe
 from xiyou_tui.errors import XiyouError
 from xiyou_tui.study import Study
 from xiyou_tui.tui.screens.dialogs import Dialog
+from xiyou_tui.tui.widgets.import_report import describe_import
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.importer import ImportReport
-
-SHOWN_WARNINGS = 60
 
 
 class PathSuggester(Suggester):
@@ -116,20 +114,7 @@ class ImportDialog(Dialog[str]):
             self._tell(Content.styled(event.error.render() if event.error else "", "$error"))
             return
         self._report = event.report
-        card = describe(event.report.edition)
-        lines = [
-            Content.styled(f"{card.title}", "bold $primary"),
-            Content(f"{card.chapters} 回 · {card.paragraphs} 段 · {card.characters:,} 字 · {'繁体' if card.script == 'traditional' else '简体'}"),
-        ]
-        warnings = event.report.warnings
-        if warnings:
-            lines.append(Content.styled(f"要留意的 {len(warnings)} 条：", "bold $warning"))
-            lines += [Content(f"· {warning.message}") for warning in warnings[:SHOWN_WARNINGS]]
-            if len(warnings) > SHOWN_WARNINGS:
-                lines.append(Content(f"……还有 {len(warnings) - SHOWN_WARNINGS} 条，用 xiyou corpus import 可全部列出"))
-        else:
-            lines.append(Content.styled("没有发现问题。", "$success"))
-        self._tell(Content("\n").join(lines))
+        self._tell(describe_import(event.report))
         self.query_one(Vertical).border_subtitle = "Enter 收下这个底本 · Esc 不要"
 
     def _tell(self, content: Content) -> None:
