@@ -79,6 +79,26 @@ def test_padding_changes_no_score(model: nn.Module) -> None:
     assert np.allclose(alone, together, atol=1e-4)
 
 
+@pytest.mark.parametrize("chunk", [0, 1, 7, 1000])
+def test_a_frozen_head_gives_the_gradients_of_plain_autodiff(model: nn.Module, chunk: int) -> None:
+    batch = make_batch(some_rows())
+    parts = split_model(model)
+    share = mx.array(np.random.default_rng(1).random(batch.count).astype(np.float32))
+    model.freeze()
+    try:
+        for layer in model.layers:
+            layer.unfreeze()
+        halves = nn.value_and_grad(model, lambda: (target_losses(model, parts, batch, chunk) * share).sum())()
+        plain = nn.value_and_grad(model, lambda: (target_losses(model, None, batch) * share).sum())()
+    finally:
+        model.unfreeze()
+    assert abs(float(halves[0].item()) - float(plain[0].item())) < 1e-3
+    found, expected = dict(tree_flatten(halves[1])), dict(tree_flatten(plain[1]))
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert np.allclose(np.array(array), np.array(found[name]), rtol=1e-3, atol=1e-4), name
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 16])
 def test_chunks_give_the_same_gradients(model: nn.Module, chunk: int) -> None:
     batch = make_batch(some_rows())

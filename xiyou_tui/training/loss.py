@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import mlx.core as mx
 import mlx.nn as nn
 
 from xiyou_tui.training.packing import Row
 
-# Rows are padded to a multiple of this, so that the shapes that a GPU sees repeat.
-MULTIPLE = 8
+# On a GPU rows are padded to a multiple of this, so that the shapes it sees repeat; on the CPU that gains nothing.
+MULTIPLE = 8 if mx.metal.is_available() else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,35 +81,66 @@ def split_model(model: nn.Module, probe: int = 1) -> Parts | None:
 def target_losses(model: nn.Module, parts: Parts | None, batch: Batch, chunk: int = 0) -> mx.array:
     """The cross entropy of each target, in float32, in the order of the batch's targets.
 
-    With `chunk`, at most so many targets have their vocabulary row in memory at a time, on the way back too (it is computed again).
+    With `chunk`, at most so many targets have their vocabulary row in memory at a time, on the way back too.
     """
     if parts is None:
         logits = model(batch.tokens)
         return _entropy(logits.reshape(-1, logits.shape[-1])[batch.positions], batch.targets)
     hidden = parts.body(batch.tokens)
     hidden = hidden.reshape(-1, hidden.shape[-1])[batch.positions]
-
-    def score(states: mx.array, targets: mx.array) -> mx.array:
-        return _entropy(parts.project(states), targets)
-
-    if not chunk or batch.count <= chunk:
-        return score(hidden, batch.targets)
-    pieces = []
-    for start in range(0, batch.count, chunk):
-        # Whole numbers are captured and not passed in: MLX would look for a gradient with respect to them.
-        wanted = batch.targets[start : start + chunk]
-
-        def score_piece(states: mx.array, targets: mx.array = wanted) -> mx.array:
-            return score(states, targets)
-
-        pieces.append(nn.utils.checkpoint(parts.head, score_piece)(hidden[start : start + chunk]))
-    return mx.concatenate(pieces)
+    if not parts.head.trainable_parameters():
+        return _frozen_losses(parts, hidden, batch.targets, chunk or batch.positions.size)
+    if not chunk or batch.positions.size <= chunk:
+        return _entropy(parts.project(hidden), batch.targets)
+    return _recomputed_losses(parts, hidden, batch.targets, chunk)
 
 
 def _entropy(logits: mx.array, targets: mx.array) -> mx.array:
     logits = logits.astype(mx.float32)
     chosen = mx.take_along_axis(logits, targets[:, None], axis=-1).squeeze(-1)
     return mx.logsumexp(logits, axis=-1) - chosen
+
+
+def _frozen_losses(parts: Parts, hidden: mx.array, targets: mx.array, chunk: int) -> mx.array:
+    """Losses under a head that is not trained: a target's gradient is its loss's share times a vector known right away.
+
+    So the logits of a chunk serve for both and go; nothing of the vocabulary's size is kept or computed again
+    (the idea of Liger's fused linear cross entropy, Hsu et al., 2024).
+    """
+
+    @mx.custom_function
+    def losses_and_slopes(states: mx.array) -> tuple[mx.array, mx.array]:
+        losses, slopes = [], []
+        for start in range(0, targets.size, chunk):
+            piece, wanted = states[start : start + chunk], targets[start : start + chunk]
+            logits = parts.project(piece)
+            exact = logits.astype(mx.float32)
+            total = mx.logsumexp(exact, axis=-1, keepdims=True)
+            losses.append((total - mx.take_along_axis(exact, wanted[:, None], axis=-1)).squeeze(-1))
+            slope = mx.exp(exact - total).at[mx.arange(wanted.size), wanted].add(-1.0).astype(logits.dtype)
+            slopes.append(mx.vjp(parts.project, [piece], [slope])[1][0])
+        return mx.concatenate(losses), mx.concatenate(slopes)
+
+    @losses_and_slopes.vjp
+    def back(states: mx.array, cotangents: tuple[mx.array, mx.array], outputs: tuple[mx.array, mx.array]) -> mx.array:
+        share, slopes = cotangents[0], outputs[1]
+        return share[:, None].astype(slopes.dtype) * slopes
+
+    return cast(tuple[mx.array, mx.array], losses_and_slopes(hidden))[0]
+
+
+def _recomputed_losses(parts: Parts, hidden: mx.array, targets: mx.array, chunk: int) -> mx.array:
+    """Losses under a head that is trained too: each chunk is computed again on the way back."""
+    pieces = []
+    for start in range(0, targets.size, chunk):
+        # Whole numbers are captured and not passed in: MLX would look for a gradient with respect to them.
+        wanted = targets[start : start + chunk]
+
+        def score(states: mx.array, wanted: mx.array = wanted) -> mx.array:
+            return _entropy(parts.project(states), wanted)
+
+        pieces.append(nn.utils.checkpoint(parts.head, score)(hidden[start : start + chunk]))
+    return mx.concatenate(pieces)
 
 
 def row_scores(model: nn.Module, parts: Parts | None, batch: Batch, rows: int, chunk: int = 0) -> mx.array:
