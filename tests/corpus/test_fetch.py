@@ -35,12 +35,14 @@ from tests.corpus.server import (
     whole,
     zipped,
 )  # fmt: skip
-from xiyou_tui.corpus.fetch.failures import FetchError
+from xiyou_tui.corpus.fetch.arrival import check_chapter
+from xiyou_tui.corpus.fetch.failures import Fault, FetchError
 from xiyou_tui.corpus.fetch.fetching import Fetched, Fetcher, Step
 from xiyou_tui.corpus.fetch.patience import Patience
 from xiyou_tui.corpus.fetch.sources import Source, source_from_address
 from xiyou_tui.corpus.fetch.stop import Stop
 from xiyou_tui.corpus.fetch.transport import Limits
+from xiyou_tui.corpus.model import Edition
 from xiyou_tui.errors import CorpusError
 from xiyou_tui.storage.places import Places
 
@@ -102,7 +104,7 @@ def test_chapters_become_an_edition(server: Server, places: Places) -> None:
     assert run.waits == [1.0, 1.0]
     agent = server.asked[0].headers["User-Agent"]
     assert agent.startswith("xiyou/") and "reader@example.org" in agent
-    assert [step.kind for step in run.steps if step.kind != "receiving"] == ["asking", "arrived"] * 3
+    assert [step.kind for step in run.steps if step.kind != "receiving"] == ["asking", "arrived"] * 3 + ["reading"]
     assert (fetched.requests, fetched.reused) == (3, 0) and fetched.received == sum(len(make_page(n).encode()) for n in (1, 2, 3))
 
 
@@ -400,6 +402,14 @@ def test_another_book_only_when_asked_for(server: Server, places: Places) -> Non
         Run(source, places).run()
     assert caught.value.code == "other-book"
     assert Run(source, places).run(other_book=True).report.edition.kind == "other" and len(server.asked) == 1
+
+
+def test_every_chapter_of_the_real_novel_passes(novel: Edition) -> None:
+    for chapter in novel.chapters:
+        if chapter.kind == "chapter":
+            assert check_chapter(chapter.text.encode(), chapter.number, "text") == ""
+    with pytest.raises(Fault, match="第 27 回"):
+        check_chapter(novel.chapter(27).text.encode(), 28, "text")
 
 
 # Stopping.
