@@ -252,6 +252,36 @@ async def test_any_size_of_terminal_works(app: XiyouApp, small: Edition, size: t
         await pilot.pause()
 
 
+async def test_a_bug_ends_in_one_sentence_with_the_details_in_the_log(home: Path, small: Edition) -> None:
+    app = XiyouApp(open_study())
+    with pytest.raises(ZeroDivisionError):
+        async with app.run_test() as pilot:
+            app.call_later(lambda: 1 // 0)
+            await pilot.pause()
+    assert app.return_code == 2
+    (log,) = (home / "log").glob("bug-*.txt")
+    assert "ZeroDivisionError" in log.read_text("utf-8")
+
+
+async def test_without_a_study_the_cover_comes_first_and_then_the_reader(home: Path) -> None:
+    app = XiyouApp()
+    async with app.run_test() as pilot:
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if isinstance(app.screen, CorpusScreen):
+                break
+        assert isinstance(app.screen, CorpusScreen)
+
+
+async def test_a_workplace_that_cannot_be_opened_is_told_after_the_screen_is_gone(home: Path) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.write_text("in the way")
+    app = XiyouApp()
+    async with app.run_test() as pilot:
+        await pilot.pause(0.3)
+    assert app.failure is not None and "XIYOU_HOME" in app.failure.next_step
+
+
 def test_snapshot_narrow(snap_compare, study: Study, small: Edition) -> None:  # type: ignore[no-untyped-def]
     async def before(pilot: Pilot[None]) -> None:
         await settle(pilot)

@@ -71,22 +71,7 @@ def _guard(module: str, arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception:
-        print(_report_bug(), file=sys.stderr)
+        from xiyou_tui.storage.bugs import record_bug
+
+        print(record_bug(), file=sys.stderr)
         return 2
-
-
-def _report_bug() -> str:
-    """Write the traceback of the current exception to the log directory; returns the sentence to print."""
-    import time
-    import traceback
-
-    from xiyou_tui.storage.places import find_places
-
-    text = traceback.format_exc()
-    try:
-        path = find_places().log / f"bug-{time.strftime('%Y%m%d-%H%M%S')}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-        return f"程序出了意外的错误，已写下的数据都在。详情：{path}"
-    except OSError:
-        return f"程序出了意外的错误，已写下的数据都在。\n{text}"

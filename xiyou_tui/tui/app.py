@@ -11,6 +11,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from xiyou_tui.errors import XiyouError
+from xiyou_tui.storage.bugs import record_bug
 from xiyou_tui.storage.places import find_places
 from xiyou_tui.storage.settings import load_settings
 from xiyou_tui.tui.cover import CoverScreen
@@ -220,6 +221,12 @@ class XiyouApp(App[None]):
             self.notify(f"{what}已复制。", timeout=3)
         else:
             self.notify("这个终端不让程序写剪贴板。可以按住 Option 或 Shift 用鼠标选取。", severity="warning")
+
+    def _fatal_error(self) -> None:
+        """A bug ends the app with one sentence and the traceback in the log, not with a screen full of code."""
+        self._return_code = 2
+        self._exit_renderables.append(record_bug())
+        self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
         if self._stop_watching is not None:

@@ -72,6 +72,10 @@ class Contents(ScrollView, can_focus=True):
         self.scroll_to_region(Region(0, index * LINES, 1, LINES), animate=False, immediate=True)
         self.refresh()
 
+    def on_resize(self) -> None:
+        # What was highlighted before there was a size has not been scrolled to yet.
+        self._move(self._index)
+
     def action_step(self, step: int) -> None:
         self._pick(max(0, min(len(self._chapters) - 1, self._index + step)))
 
