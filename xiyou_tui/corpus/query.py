@@ -41,6 +41,7 @@ _HINTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"多少年|几年|多少岁|几岁|多大(年纪|岁数|了)|年龄|岁数", ("年", "岁", "载", "春秋")),
     (r"多久|多长时间|几天|多少天", ("日", "年", "月", "时辰")),
     (r"多少(个)?(人|妖|和尚|士兵)|几个(人|妖|和尚)", ("个", "名")),
+    (r"住(在|哪)|哪座山|什么山|什么洞|洞府|老家|家在|老窝", ("洞", "府", "山", "庄", "岭")),
     (r"多少(钱|银|两)|价钱|价格", ("两", "钱", "贯")),
     (r"什么时辰|什么时候|几点|哪一年|哪天", ("时", "更", "年", "月")),
 )
@@ -116,10 +117,11 @@ def analyse(question: str, lexicon: Lexicon, modern: ModernTerms) -> Query:
         word = left[mention.start : mention.end]
         if word == "西游记":
             continue
-        owners = lexicon.owners(word)
-        terms.append(_name_term(shown[mention.start : mention.end], word, owners, lexicon))
-        entities.extend(owner for owner in owners[:1] if owner not in entities)
         left = _blank(left, mention.start, mention.end)
+        if mention.entry in entities:
+            continue  # named twice, as in 青牛精（独角兕大王）
+        entities.append(mention.entry)
+        terms.append(_name_term(shown[mention.start : mention.end], word, lexicon.owners(word), lexicon))
 
     for pattern, measures in _HINTS:
         if re.search(pattern, folded):

@@ -22,6 +22,7 @@ from xiyou_tui.corpus.model import Edition, Place
 from xiyou_tui.corpus.modern import load_modern
 from xiyou_tui.corpus.passages import cut_passages
 from xiyou_tui.corpus.query import FUNCTION, Query, analyse
+from xiyou_tui.corpus.synopsis import load_synopsis
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,19 @@ class Tuning:
     """The weights of the sources. Few on purpose; benchmarks/retrieval.py measures them on questions not tuned on."""
 
     text: float = 0.45
-    near_event: float = 0.35
+    near_event: float = 0.45
     near_characters: float = 80.0
-    best_event: float = 0.3
+    best_event: float = 0.5
+    second_event: float = 0.5
     neighbour: float = 0.03
     chapter: float = 1.4
     within: float = 0.4
     scene: float = 0.36
+    synopsis: float = 3.0
     saturation: float = 1.1
     named_chapter: float = 0.5
     single: float = 0.77
-    function_pair: float = 0.4
+    function_pair: float = 0.6
     name: float = 2.0
     modern: float = 1.4
     hint: float = 5.0
@@ -100,6 +103,7 @@ class Retriever:
         self._firsts: dict[int, int] = {}
         for number, chapter in enumerate(self._chapter_of):
             self._firsts.setdefault(chapter, number)
+        self._summaries, self._summarised = self._synopses()
         self._reach = self._reaches()
         self._events_of: dict[int, list[AnchoredEvent]] = {}
         for item, reach in zip(self.events, self._reach, strict=True):
@@ -184,6 +188,10 @@ class Retriever:
                 holders[chapter] += 1
             else:
                 amounts[chapter], holders[chapter] = value, 1
+        summed = _best_shares([(self._summaries.containing(phrase), share) for phrase, share in feature.phrases])
+        for number, share in summed.items():
+            if self._summarised[number] in amounts:
+                amounts[self._summarised[number]] += share * tuning.synopsis
         absent = len(self._sizes) - len(amounts)
         scarce = feature.weight * math.log(1 + (absent + 0.5) / (len(amounts) + 0.5))
         telling: dict[int, float] = {}
@@ -207,11 +215,18 @@ class Retriever:
         """The sums of the passages, balanced by length, and added to each what the one event that fits best is worth."""
         norms, weight = self.sentences.norms, self.tuning.best_event
         best: dict[int, float] = {}
+        second: dict[int, float] = {}
         for number, score in sums.events.items():
             score *= norms[number]
             for passage, part in self._reach[number]:
-                if score * part > best.get(passage, 0.0):
-                    best[passage] = score * part
+                value = score * part
+                first = best.get(passage, 0.0)
+                if value > first:
+                    best[passage], second[passage] = value, first
+                elif value > second.get(passage, 0.0):
+                    second[passage] = value
+        for passage, value in second.items():
+            best[passage] += self.tuning.second_event * value
         lengths = self.texts.norms
         return {number: score * lengths[number] + weight * best.get(number, 0.0) for number, score in sums.passages.items()}
 
@@ -278,6 +293,18 @@ class Retriever:
                     holding.add(self._reach[number][0][0])
             allowed = holding if allowed is None else allowed & holding
         return allowed
+
+    def _synopses(self) -> tuple[GramIndex, list[int]]:
+        """Title and synopsis of each chapter, and the chapter of this edition that they tell of.
+
+        The traditions number a few chapters differently: a synopsis tells of the chapter that holds most of its events.
+        """
+        where: dict[int, Counter[int]] = {}
+        for item in self.events:
+            where.setdefault(item.event.chapter, Counter())[item.chapter] += 1
+        told = [chapter for chapter in load_synopsis().chapters if chapter.number in where]
+        index = GramIndex([fold_loosely(f"{chapter.title}\n{chapter.text}") for chapter in told])
+        return index, [where[chapter.number].most_common(1)[0][0] for chapter in told]
 
     def _reaches(self) -> list[tuple[tuple[int, float], ...]]:
         """For each event the passages it speaks for: the one it rests on, and the next one where it stands close to it."""
