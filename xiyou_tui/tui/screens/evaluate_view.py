@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from subprocess import Popen
 
 from rich.cells import cell_len
 from textual import on, work
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
@@ -40,6 +42,17 @@ class EmptyNotice(Static, can_focus=True):
     BINDINGS = [("enter", "screen.shipped", "跑自带题集")]
 
 
+class Fitted(Static):
+    """Text that is cut to its width: told again when the width changes."""
+
+    @dataclass
+    class Resized(Message):
+        """The width is another one."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
+
+
 class EvaluateView(ModeScreen):
     """Evaluations: their list, their figures and questions, and one question in full. What is done with them is the screen's."""
 
@@ -65,10 +78,10 @@ class EvaluateView(ModeScreen):
             yield EvaluationList(id="evaluations")
             with Vertical(id="middle"):
                 yield EmptyNotice(EMPTY, id="empty")
-                yield Static("", id="head")
+                yield Fitted("", id="head")
                 yield MeasureTable(id="figures")
                 yield Static("", id="help")
-                yield Static("", id="filter")
+                yield Fitted("", id="filter")
                 yield OutcomeList(id="outcomes")
                 yield Drill(measure=self.study.settings.whole("interface.width") + 12, id="drill")
 
@@ -106,9 +119,7 @@ class EvaluateView(ModeScreen):
     def on_screen_resume(self) -> None:
         self._look()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._redraw)
-
+    @on(Fitted.Resized)
     def _redraw(self) -> None:
         self._show_head()
         self._show_filter()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from textual import events, on
-
 from xiyou_tui.corpus.model import Place
 from xiyou_tui.evaluation.judging import VERDICTS, Outcome, explain, right_words
 from xiyou_tui.evaluation.questions import Question
@@ -94,11 +92,8 @@ class Drill(Transcript, inherit_bindings=False):
         self.clear_cursor()
         self.show(entries)
 
-    @on(events.Focus)
-    def _stand_nowhere(self, event: events.Focus) -> None:
+    def _land(self) -> None:
         # The cursor stands nowhere until it is moved: what is asked and what would be right come first.
-        event.prevent_default()
-        self.add_class("-pointing")
         self.refresh()
 
     def _stops(self, *, citations: bool) -> list[tuple[int, int]]:

@@ -177,11 +177,15 @@ class Transcript(LineView, can_focus=True):
     def on_focus(self) -> None:
         self.add_class("-pointing")
         if self._cursor is None:
-            stops = self._stops(citations=False)
-            last = max((index for index, _ in stops), default=None)
-            mine = [stop for stop in stops if stop[0] == last]
-            if mine:
-                self._move_to(next((stop for stop in mine if stop[1] != HEAD), mine[0]))
+            self._land()
+
+    def _land(self) -> None:
+        """Put the cursor where it is wanted when it stands nowhere yet: on the last answer's first citation."""
+        stops = self._stops(citations=False)
+        last = max((index for index, _ in stops), default=None)
+        mine = [stop for stop in stops if stop[0] == last]
+        if mine:
+            self._move_to(next((stop for stop in mine if stop[1] != HEAD), mine[0]))
 
     def point_last(self) -> None:
         """Put the cursor on the last citation there is."""
