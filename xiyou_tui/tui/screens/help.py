@@ -52,14 +52,15 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _table(mode: str) -> Content:
-    first = OF_MODE.get(mode, ())
-    scopes = [*first, "app", *(scope for scope in SCOPES if scope not in first and scope != "app")]
+    # Other modes register their keys when they are first opened, so only this mode's table is sure to be whole.
+    scopes = (*OF_MODE.get(mode, ()), "app")
     lines: list[Content] = [Content.styled("中文输入法开着时，字母会先进输入框：用 ^（Control）或 F 键的那一个。全角标点同样有效。", "$foreground 60%")]
     for scope in scopes:
         keys = [key for key in all_keys() if key.scope == scope]
         if keys:
             lines.append(Content.styled(f"\n{SCOPES[scope]}", "bold $primary"))
             lines += [_line(key) for key in keys]
+    lines.append(Content.styled("\n别的模式各有自己的键位：到那里按 F10。", "$foreground 60%"))
     return Content("\n").join(lines)
 
 
