@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,14 @@ from xiyou_tui.storage.places import Places
 
 @dataclass(frozen=True, slots=True)
 class EvaluationEntry:
-    """One line of the list. `meta` is None for an evaluation whose record can't be read."""
+    """One line of the list. `meta` is None for an evaluation whose record can't be read; `wrong` counts what was not done right."""
 
     evaluation: Evaluation
     name: str
     meta: EvaluationMeta | None
     state: EvaluationState
     summaries: Mapping[str, Summary]
+    wrong: int = 0
 
     @property
     def id(self) -> str:
@@ -83,10 +85,11 @@ class QuestionOpened(Message):
 
 
 class EvaluationReader:
-    """Reads for the pane; every method may take tenths of a second and belongs in a thread, one at a time."""
+    """Reads for the pane; every method may take tenths of a second and belongs in a thread. One works at a time, others wait."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self._lock = threading.RLock()
         self._entries: dict[str, tuple[Any, EvaluationEntry]] = {}
         self._outcomes: dict[str, tuple[int, list[Outcome]]] = {}
         self._questions: dict[str, tuple[Question, ...]] = {}
@@ -94,9 +97,9 @@ class EvaluationReader:
 
     def look(self) -> tuple[EvaluationEntry, ...]:
         """All evaluations, newest first."""
-        found = list_evaluations(self._places)
-        self._entries = {item.id: self._entry(item) for item in found}
-        return tuple(entry for _, entry in self._entries.values())
+        with self._lock:
+            self._entries = {item.id: self._entry(item) for item in list_evaluations(self._places)}
+            return tuple(entry for _, entry in self._entries.values())
 
     def _entry(self, evaluation: Evaluation) -> tuple[Any, EvaluationEntry]:
         running = evaluation.is_alive()
@@ -107,15 +110,15 @@ class EvaluationReader:
         meta = None
         with contextlib.suppress(EvaluationError):
             meta = evaluation.meta()
-        outcomes = self.outcomes(evaluation)
+        outcomes = self._read_outcomes(evaluation)
         state = evaluation.state(len(outcomes))
         if running or state.status == "running":
             summaries = summarise_all(outcomes, rounds=0)
         else:
             summaries = evaluation.summaries(rounds=0)
-        return stamp, EvaluationEntry(evaluation, evaluation.name, meta, state, summaries)
+        return stamp, EvaluationEntry(evaluation, evaluation.name, meta, state, summaries, sum(not item.good for item in outcomes))
 
-    def outcomes(self, evaluation: Evaluation) -> list[Outcome]:
+    def _read_outcomes(self, evaluation: Evaluation) -> list[Outcome]:
         """The outcomes so far; only what is new is read."""
         offset, known = self._outcomes.get(evaluation.id, (0, []))
         if _stamp(evaluation.outcomes_file)[1] < offset:
@@ -124,7 +127,7 @@ class EvaluationReader:
         self._outcomes[evaluation.id] = (page.offset, [*known, *page.outcomes] if page.outcomes else known)
         return self._outcomes[evaluation.id][1]
 
-    def questions(self, evaluation: Evaluation) -> tuple[Question, ...]:
+    def _read_questions(self, evaluation: Evaluation) -> tuple[Question, ...]:
         """The questions of an evaluation; () when they can't be read."""
         if evaluation.id not in self._questions:
             try:
@@ -135,19 +138,23 @@ class EvaluationReader:
 
     def columns(self, entries: Sequence[EvaluationEntry]) -> ColumnsRead:
         """The systems of some evaluations side by side, with intervals where they have ended, all against the first."""
+        with self._lock:
+            return self._read_columns(entries)
+
+    def _read_columns(self, entries: Sequence[EvaluationEntry]) -> ColumnsRead:
         made: list[Column] = []
         questions: tuple[Question, ...] = ()
         for entry in entries:
             if entry.meta is None:
                 continue
-            outcomes = self.outcomes(entry.evaluation)
+            outcomes = self._read_outcomes(entry.evaluation)
             summaries = entry.summaries
             if not entry.running and any(summary.all.figures["coverage"].low is None for summary in summaries.values() if summary.all.questions):
                 # It broke off without a last word: what is there is summed up now, once.
                 with contextlib.suppress(XiyouError):
                     summaries = entry.evaluation.keep_summaries()
             known = {question.id for question in questions}
-            questions = (*questions, *(question for question in self.questions(entry.evaluation) if question.id not in known))
+            questions = (*questions, *(question for question in self._read_questions(entry.evaluation) if question.id not in known))
             for spec in entry.meta.systems:
                 mine = {outcome.id: outcome for outcome in outcomes if outcome.system == spec.mode}
                 against = self._against(made[0], entry, spec, mine) if made else None

@@ -297,9 +297,8 @@ class EvaluateView(ModeScreen):
         return entry
 
     def _tell_end(self, entry: EvaluationEntry) -> None:
-        wrong = sum(not outcome.good for outcome in self._reader.outcomes(entry.evaluation))
         bugs = sum(summary.bugs for summary in entry.summaries.values())
-        text = entry.state.what or f"「{entry.name}」{entry.state.done} 题，没做对 {wrong}。"
+        text = entry.state.what or f"「{entry.name}」{entry.state.done} 题，没做对 {entry.wrong}。"
         if bugs:
             text += f"保证被破坏 {bugs} 题！"
         grave = bool(bugs) or entry.state.status in ("failed", "interrupted")

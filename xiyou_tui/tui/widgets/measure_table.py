@@ -125,7 +125,7 @@ class MeasureTable(PointedView):
                     inner = [None if found is None else found.figures[measure.name] for found in groups]
                     if any(figure is not None and figure.denominator for figure in inner):
                         questions = max(found.questions for found in groups if found is not None)
-                        rows.append(self._line(f"    {KINDS.get(kind, kind)} {questions}", measure, inner, (), label, width, faint=True))
+                        rows.append(self._line(f"  {KINDS.get(kind, kind)} {questions}", measure, inner, (), label, width, faint=True))
                         names.append(f"{measure.name}/{kind}")
         rows.append(self._latency(shown, label, width))
         names.append(LATENCY)
@@ -141,7 +141,9 @@ class MeasureTable(PointedView):
         more = "‹ " if first else "  "
         lines = []
         if several:
-            cells = [Span(fit(f"  {show_time(column.entry.meta.created) if column.entry.meta else ''}", width), "dim") for column in shown]
+            times = [show_time(column.entry.meta.created) if column.entry.meta else "" for column in shown]
+            # Where the day does not fit, the hour has to do.
+            cells = [Span(fit(f"  {told if width >= HALF else told[-5:]}", width), "dim") for told in times]
             lines.append(Row((Span(" " * label, "dim"), *cells)))
         cells = []
         # Where only one model takes part, the modes tell the columns apart.
