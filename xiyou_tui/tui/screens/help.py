@@ -14,7 +14,7 @@ from xiyou_tui.tui.keymap import SCOPES, Key, all_keys, show_key
 # Which scopes belong to a mode, in the order in which they matter there.
 OF_MODE = {
     "corpus": ("corpus", "reader"),
-    "samples": ("samples", "editor", "review"),
+    "samples": ("samples", "editor", "review", "sample-statistics"),
     "train": ("train",),
     "chat": ("chat", "question", "talk", "passage", "conversations"),
     "evaluate": ("evaluate", "figures", "outcomes", "drill"),
