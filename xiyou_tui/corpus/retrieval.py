@@ -232,15 +232,15 @@ class Retriever:
 
     def _spread(self, credit: dict[int, float]) -> None:
         """Let a name count through the scene around it: a text that has named someone goes on with 他 and 那妖."""
-        keep = self.tuning.scene
-        for chapter in {self._chapter_of[number] for number in credit}:
-            first, size = self._firsts[chapter], self._sizes[chapter]
-            for numbers in (range(first, first + size), range(first + size - 1, first - 1, -1)):
-                carried = 0.0
-                for number in numbers:
-                    carried = max(carried * keep, credit.get(number, 0.0))
-                    if carried > 0.05:
-                        credit[number] = carried
+        chapter_of, keep = self._chapter_of, self.tuning.scene
+        last = len(chapter_of) - 1
+        for number, value in list(credit.items()):
+            chapter, value = chapter_of[number], value * keep
+            for step in (1, 2):
+                for other in (number - step, number + step):
+                    if 0 <= other <= last and chapter_of[other] == chapter and value > credit.get(other, 0.0):
+                        credit[other] = value
+                value *= keep
 
     def _features(self, query: Query) -> list[Feature]:
         features = _features(query, self.tuning)
