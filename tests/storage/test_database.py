@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from xiyou_tui.errors import StorageError
-from xiyou_tui.storage.database import migrations, open_database
+from xiyou_tui.storage.database import explained_database, migrations, open_database
 from xiyou_tui.storage.instance import InstanceLock
 from xiyou_tui.storage.state import read_state, write_state
 
@@ -72,3 +72,13 @@ def test_only_the_first_instance_gets_the_lock(tmp_path: Path) -> None:
     first.release()
     assert second.acquire()
     second.release()
+
+
+def test_a_full_disk_is_explained_and_what_was_written_stays(tmp_path: Path) -> None:
+    connection = open_database(tmp_path / "x.db")
+    write_state(connection, "旧", 1)
+    connection.execute("PRAGMA max_page_count = 1")  # SQLite's own way to meet a full disk.
+    with pytest.raises(StorageError) as caught, explained_database():
+        write_state(connection, "新", "字" * 4_000_000)
+    assert caught.value.code == "disk-full"
+    assert read_state(connection, "旧") == 1 and read_state(connection, "新") is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from xiyou_tui.errors import StorageError
@@ -65,3 +67,18 @@ def _statements(script: str) -> list[str]:
             found.append(pending)
             pending = ""
     return found
+
+
+@contextlib.contextmanager
+def explained_database() -> Iterator[None]:
+    """Turn an error of SQLite met while writing into a StorageError that says what to do. Nothing was changed: each write is whole."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        full = "full" in str(error).lower()
+        raise StorageError(
+            "磁盘满了，这一下没有记住。" if full else f"数据库没有写成（{error}）。",
+            kept="以前写下的都完好。",
+            next_step="腾出一些空间，再做一次。" if full else "稍等再试；若另一个 xiyou 正忙，等它写完。",
+            code="disk-full" if full else "database",
+        ) from error

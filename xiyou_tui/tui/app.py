@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -213,6 +214,17 @@ class XiyouApp(App[None]):
     def complain(self, error: XiyouError) -> None:
         """Show an error that the user can act on."""
         self.notify(error.render(), title="没有成功", severity="error", timeout=12, markup=False)
+
+    @contextlib.contextmanager
+    def telling(self) -> Iterator[None]:
+        """Show errors that the user can act on, and go on; whatever else is raised stays a bug."""
+        from xiyou_tui.storage.database import explained_database
+
+        try:
+            with explained_database():
+                yield
+        except XiyouError as error:
+            self.complain(error)
 
     def copy_with_notice(self, text: str, what: str) -> None:
         """Copy to the clipboard, and say so only when it worked."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Iterable
 
 from textual import on, work
@@ -10,7 +12,6 @@ from textual.widget import Widget
 
 from xiyou_tui.corpus.model import Chapter, Edition
 from xiyou_tui.corpus.synopsis import NOTICE
-from xiyou_tui.errors import XiyouError
 from xiyou_tui.storage.settings import BY_KEY
 from xiyou_tui.storage.state import read_state, write_state
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
@@ -39,13 +40,13 @@ register_keys(
     Key("corpus", "apostrophe", "bookmarks", "书签表", "列出书签"),
     Key("corpus", "less_than_sign,backspace", "history(-1)", "后退", "回到跳转以前的地方"),
     Key("corpus", "greater_than_sign", "history(1)", "前进", "再到跳转以后的地方"),
-    Key("corpus", "i", "side", "边栏", "显示或收起右边的边栏", 2, "i"),
+    Key("corpus", "i,f12", "side", "边栏", "显示或收起右边的边栏", 2, "i"),
     Key("corpus", "c", "contents", "目录", "到目录里选回，再按一次回正文", 2, "c"),
     Key("corpus", "plus,equals_sign", "measure(4)", "加宽", "版心加宽"),
     Key("corpus", "minus", "measure(-4)", "收窄", "版心收窄"),
     Key("corpus", "o,ctrl+o", "import_text", "导入", "导入原著文本文件", 6, "o"),
     Key("corpus", "w,f11", "fetch_text", "网取", "从网上取原著文本：先看清地址，问过才取", 5, "w"),
-    Key("corpus", "e", "editions", "底本", "换一个底本"),
+    Key("corpus", "e,ctrl+e", "editions", "底本", "换一个底本"),
     Key("corpus", "escape", "leave", "取消", "收起查找、取消选取和标记"),
 )
 
@@ -159,7 +160,9 @@ class CorpusScreen(ModeScreen):
 
     @on(Reader.CursorMoved)
     def _cursor_moved(self, event: Reader.CursorMoved) -> None:
-        write_state(self.study.connection, f"reading.{self.edition.id}", [event.chapter, event.offset])
+        # Where one was reading is worth remembering, but not worth an error at every step when the disk is full.
+        with contextlib.suppress(sqlite3.Error):
+            write_state(self.study.connection, f"reading.{self.edition.id}", [event.chapter, event.offset])
         self.query_one(SidePanel).show(event.chapter, event.paragraph)
 
     @on(Reader.EdgeReached)
@@ -244,9 +247,10 @@ class CorpusScreen(ModeScreen):
         if chapter is None:
             return
         start, end = self.reader.selection()
-        added = toggle_bookmark(self.study.connection, self.edition, self.edition.cite(chapter.number, start, end))
-        self.notify("加了书签。" if added else "书签已去掉。", timeout=2)
-        self.query_one(SidePanel).refresh_facts()
+        with self.xiyou.telling():
+            added = toggle_bookmark(self.study.connection, self.edition, self.edition.cite(chapter.number, start, end))
+            self.notify("加了书签。" if added else "书签已去掉。", timeout=2)
+            self.query_one(SidePanel).refresh_facts()
 
     @work
     async def action_bookmarks(self) -> None:
@@ -299,14 +303,16 @@ class CorpusScreen(ModeScreen):
     def action_script(self) -> None:
         choices = BY_KEY["interface.script"].choices
         following = choices[(choices.index(self.study.settings.text("interface.script")) + 1) % len(choices)]
-        self.study.change_setting("interface.script", following)
+        with self.xiyou.telling():
+            self.study.change_setting("interface.script", following)
         self.reader.set_display(following)
         self._refresh_contents()
         self.notify(BY_KEY["interface.script"].show(following), timeout=2)
 
     def action_measure(self, step: int) -> None:
         width = max(30, min(160, self.study.settings.whole("interface.width") + step))
-        self.study.change_setting("interface.width", width)
+        with self.xiyou.telling():
+            self.study.change_setting("interface.width", width)
         self.reader.set_measure(width)
 
     def action_side(self) -> None:
@@ -381,13 +387,10 @@ class CorpusScreen(ModeScreen):
         edition = await self.app.push_screen_wait(EditionDialog(self.study.library))
         if edition is None:
             return
-        try:
-            self.study.library.choose(edition)
+        with self.xiyou.telling():
             self.study.library.open(edition)
-        except XiyouError as error:
-            self.xiyou.complain(error)
-            return
-        self.xiyou.tell_all(EditionChanged(edition))
+            self.study.library.choose(edition)
+            self.xiyou.tell_all(EditionChanged(edition))
 
     @on(EditionChanged)
     def _edition_changed(self) -> None:

@@ -10,7 +10,8 @@ from textual.widgets import Input, Label, Static
 
 from xiyou_tui.corpus.model import Citation, Edition
 from xiyou_tui.corpus.notes import NoteStore, new_note
-from xiyou_tui.errors import CorpusError
+from xiyou_tui.errors import XiyouError
+from xiyou_tui.storage.database import explained_database
 from xiyou_tui.storage.state import read_state, write_state
 from xiyou_tui.study import Study
 from xiyou_tui.tui.screens.dialogs import Dialog
@@ -39,9 +40,10 @@ class NoteDialog(Dialog[bool]):
     def _submitted(self) -> None:
         text, source = self.query_one("#text", Input).value, self.query_one("#source", Input).value
         try:
-            NoteStore(self._study.connection).save(new_note(self._edition, self._citation, text, source))
-        except CorpusError as error:
+            with explained_database():
+                NoteStore(self._study.connection).save(new_note(self._edition, self._citation, text, source))
+                write_state(self._study.connection, LAST_SOURCE, source.strip())
+        except XiyouError as error:
             self.query_one("#told", Label).update(Content(error.render()))
             return
-        write_state(self._study.connection, LAST_SOURCE, source.strip())
         self.dismiss(True)

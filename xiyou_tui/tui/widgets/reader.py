@@ -34,7 +34,7 @@ register_keys(
     Key("reader", "pageup,b", "page(-1)", "上页", "向上翻一页"),
     Key("reader", "home", "edge(-1)", "回首", "到本回开头"),
     Key("reader", "end", "edge(1)", "回尾", "到本回末尾"),
-    Key("reader", "v", "anchor", "选取", "从这一句开始选，再移动就扩大；Esc 取消", 5),
+    Key("reader", "v,ctrl+v", "anchor", "选取", "从这一句开始选，再移动就扩大；Esc 取消", 5),
 )
 
 SENTENCE = re.compile(r"[^。！？；…\n]*[。！？；…]*[”’」』）》】]*|\n")
