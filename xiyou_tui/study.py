@@ -13,8 +13,10 @@ from xiyou_tui.storage.places import Places, find_places
 from xiyou_tui.storage.settings import Settings, load_settings, save_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xiyou_tui.chat.conversations import ConversationStore
-    from xiyou_tui.corpus.model import Edition
+    from xiyou_tui.corpus.model import Edition, Place
     from xiyou_tui.corpus.retrieval import Retriever
     from xiyou_tui.samples.store import SampleStore
 
@@ -51,6 +53,20 @@ class Study:
             if chosen.id not in self._retrievers:
                 self._retrievers[chosen.id] = Retriever(chosen)
             return self._retrievers[chosen.id]
+
+    def chat_messages(self, question: str, passages: Sequence[Place] = ()) -> tuple[dict[str, str], ...]:
+        """The messages that a chat sends for a first question, with `passages` in 检索 mode: what training must show the model."""
+        from xiyou_tui.chat.prompt import build_prompt
+
+        return build_prompt(
+            question,
+            mode="retrieve" if passages else "closed",
+            system=self.settings.text("chat.system_prompt"),
+            edition=self.library.current(),
+            found=passages,
+            passages=len(passages),
+            style=self.settings.text("chat.style"),
+        ).messages
 
     def change_setting(self, key: str, raw: object) -> Settings:
         """Set one setting and write the file; raises SettingsError when the schema does not admit the value."""

@@ -9,18 +9,24 @@ import mlx.nn as nn
 
 from xiyou_tui.training.datasets import encode_prompt
 from xiyou_tui.training.recipe import Recipe
+from xiyou_tui.training.source import QUESTION
 
 
-def answer_prompts(model: nn.Module, tokenizer: Any, recipe: Recipe, system: str) -> list[tuple[str, str]]:
-    """(prompt, answer) for each of the recipe's prompts. DAPT continues the prompt; the other stages answer it as a chat."""
+def answer_prompts(model: nn.Module, tokenizer: Any, recipe: Recipe, frame: tuple[str, str]) -> list[tuple[str, str]]:
+    """(prompt, answer) for each of the recipe's prompts. DAPT continues the prompt; the other stages answer it as in a chat.
+
+    `frame` is the chat's system prompt and its question with a mark where the question goes.
+    """
     model.eval()
     found = []
     for prompt in recipe.prompts:
         if recipe.stage == "dapt":
             tokens = list(tokenizer.encode(prompt, add_special_tokens=False))
         else:
-            messages = [{"role": "system", "content": system}] if system else []
-            tokens = encode_prompt([*messages, {"role": "user", "content": prompt}], tokenizer)
+            system, question = frame
+            messages = [{"role": "system", "content": system}] if system and recipe.system_prompt else []
+            asked = question.replace(QUESTION, prompt) if question else prompt
+            tokens = encode_prompt([*messages, {"role": "user", "content": asked}], tokenizer)
         found.append((prompt, continue_greedily(model, tokenizer, tokens, recipe.answer_tokens)))
     model.train()
     return found

@@ -34,7 +34,6 @@ class Encoded:
     checks: dict[str, Sequence[Row]] = field(default_factory=dict)
     pairs: Sequence[Pair] = ()
     check_pairs: Sequence[Pair] = ()
-    system: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -52,10 +51,7 @@ def encode(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any) -> En
     """Token rows for the recipe's stage. Raises TrainingError that names rows which are too long or have no answer."""
     if recipe.stage == "dapt":
         return _encode_chapters(rows, recipe, tokenizer)
-    system = next((row["messages"][0]["content"] for row in rows if row["messages"][0]["role"] == "system"), "")
-    if recipe.stage == "sft":
-        return _encode_conversations(rows, recipe, tokenizer, system)
-    return _encode_pairs(rows, recipe, tokenizer, system)
+    return (_encode_conversations if recipe.stage == "sft" else _encode_pairs)(rows, recipe, tokenizer)
 
 
 def encode_conversation(name: str, messages: Sequence[dict[str, str]], tokenizer: Any) -> Row:
@@ -129,16 +125,16 @@ def _encode_chapters(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: 
     return Encoded(train, {name: found for name, found in checks.items() if found}, warnings=tuple(warnings))
 
 
-def _encode_conversations(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any, system: str) -> Encoded:
+def _encode_conversations(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any) -> Encoded:
     require_template(tokenizer)
     encoded: dict[str, list[Row]] = {"train": [], "validation": []}
     for row in rows:
         encoded[row["split"]].append(encode_conversation(row["id"], row["messages"], tokenizer))
     _refuse_long([row for found in encoded.values() for row in found], recipe.max_length)
-    return Encoded(encoded["train"], {"validation": encoded["validation"]} if encoded["validation"] else {}, system=system)
+    return Encoded(encoded["train"], {"validation": encoded["validation"]} if encoded["validation"] else {})
 
 
-def _encode_pairs(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any, system: str) -> Encoded:
+def _encode_pairs(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any) -> Encoded:
     require_template(tokenizer)
     pairs: dict[str, list[Pair]] = {"train": [], "validation": []}
     for row in rows:
@@ -148,7 +144,7 @@ def _encode_pairs(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any
         ]
         pairs[row["split"]].append(Pair(row["id"], sides[0], sides[1]))
     _refuse_long([row for found in pairs.values() for pair in found for row in (pair.chosen, pair.rejected)], recipe.max_length)
-    return Encoded([pair.chosen for pair in pairs["train"]], pairs=pairs["train"], check_pairs=pairs["validation"], system=system)
+    return Encoded([pair.chosen for pair in pairs["train"]], pairs=pairs["train"], check_pairs=pairs["validation"])
 
 
 def document_mark(tokenizer: Any) -> int:

@@ -164,9 +164,9 @@ class Loop:
                     result.accuracy,
                 )
             )
-        for prompt, answer in answer_prompts(
-            self._session.model, self._session.tokenizer, self._recipe, self._session.data.system
-        ):
+        system, question = self._meta.data.get("frame", ("", ""))
+        session = self._session
+        for prompt, answer in answer_prompts(session.model, session.tokenizer, self._recipe, (system, question)):
             self._writer.write(happened.Sampled(time.time(), step, prompt, answer))
         return better and step > 0
 

@@ -13,6 +13,7 @@ from xiyou_tui.errors import ModelError, TrainingError
 from xiyou_tui.models.making import practice_path
 from xiyou_tui.models.registry import ModelCard, inspect_model, model_hash
 from xiyou_tui.storage.places import Places
+from xiyou_tui.storage.settings import Settings
 from xiyou_tui.training.recipe import PRACTICE, STAGES, Recipe
 from xiyou_tui.training.run import RunDirectory, find_run, list_runs
 from xiyou_tui.training.source import TrainingData, Workplace, gather
@@ -29,6 +30,8 @@ class Workshop(Workplace, Protocol):
 
     @property
     def places(self) -> Places: ...
+    @property
+    def settings(self) -> Settings: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

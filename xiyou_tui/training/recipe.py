@@ -74,6 +74,15 @@ class Recipe:
         "没有系统提示的样本，训练时补上设置里的那一段，和对话时一致",
         stages=("sft", "dpo"),
     )
+    raft: float = _field(
+        "data.raft",
+        0.0,
+        "带段落的样本",
+        "给这么多份额的单轮样本再配一份带原文段落的提问：有依据混着无关的，也有没有依据该拒答的；检索方式对话用得上",
+        minimum=0.0,
+        maximum=1.0,
+        stages=("sft",),
+    )
     order: str = _field(
         "data.order", "shuffled", "次序", "打乱，或先短后长", choices=(("shuffled", "打乱"), ("short-first", "先短后长"))
     )

@@ -6,18 +6,20 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from xiyou_tui.corpus.model import Citation, Edition
+from xiyou_tui.corpus.model import Citation, Edition, Place
 from xiyou_tui.errors import TrainingError
-from xiyou_tui.storage.settings import Settings
+from xiyou_tui.training.raft import Ask, Rafter
 from xiyou_tui.training.recipe import Recipe
 
 # Below this share of refusals a model learns to answer everything.
 REFUSAL_SHARE = 0.2
+# Stands for the question in a frame.
+QUESTION = "\ue000"
 
 
 class TurnLike(Protocol):
@@ -58,6 +60,8 @@ class TrainingData:
     source: str
     rows: tuple[dict[str, Any], ...]
     warnings: tuple[str, ...] = ()
+    # The chat's system prompt and its question with QUESTION where the question goes.
+    frame: tuple[str, str] = ("", "")
 
     @property
     def hash(self) -> str:
@@ -91,6 +95,7 @@ class TrainingData:
             "rows": {split: self.count(split) for split in splits},
             "characters": self.characters,
             "warnings": list(self.warnings),
+            "frame": list(self.frame),
         }
 
 
@@ -117,17 +122,18 @@ def gather_chapters(recipe: Recipe, edition: Edition) -> TrainingData:
     return TrainingData("dapt", f"{edition.title}（{edition.id}）", tuple(rows), tuple(warnings))
 
 
-def gather_samples(recipe: Recipe, samples: Sequence[SampleLike], system_prompt: str) -> TrainingData:
-    """The approved samples for SFT, split by group. Raises TrainingError when there is none to train on."""
+def gather_samples(recipe: Recipe, samples: Sequence[SampleLike], ask: Ask, edition: Edition | None = None) -> TrainingData:
+    """The approved samples for SFT, asked as the chat asks, split by group. Raises TrainingError when there is none to train on.
+
+    With `data.raft`, that share of the single questions comes a second time, over passages of `edition`.
+    """
     approved = [sample for sample in samples if sample.status == "approved" and sample.split != "test"]
     rows: list[dict[str, Any]] = []
     for sample in sorted(approved, key=lambda sample: sample.id):
-        messages = [{"role": turn.role, "content": turn.text} for turn in sample.turns]
-        if recipe.system_prompt and messages and messages[0]["role"] != "system":
-            messages.insert(0, {"role": "system", "content": system_prompt})
         rows.append({
             "id": sample.id, "kind": sample.kind, "refusal": sample.refusal, "group": group_of(sample),
-            "messages": messages, "split": "validation" if sample.split == "valid" else "train",
+            "messages": as_asked([(turn.role, turn.text) for turn in sample.turns], ask, recipe.system_prompt),
+            "split": "validation" if sample.split == "valid" else "train",
         })  # fmt: skip
     if not rows:
         raise TrainingError(
@@ -137,21 +143,15 @@ def gather_samples(recipe: Recipe, samples: Sequence[SampleLike], system_prompt:
             code="no-data",
         )
     _split_by_group(rows, recipe.validation_share)
+    if recipe.raft and edition is not None:
+        rows += _raft_rows(recipe, approved, rows, ask, edition)
     trained = [row for row in rows if row["split"] == "train"]
     if not trained:
         raise TrainingError("通过的样本都标成了验证，没有可训练的。", next_step="把一些样本的用途改为训练。", code="no-data")
-    warnings = []
-    share = sum(row["refusal"] for row in trained) / len(trained)
-    if share == 1:
-        warnings.append("训练样本全是拒答：模型会学成什么都不答。请加进能答的样本。")
-    elif share < REFUSAL_SHARE:
-        warnings.append(f"拒答样本只占 {share:.0%}，低于 20%：模型会倾向于编造。请多写一些该拒答的问题。")
-    if len(trained) < 20:
-        warnings.append(f"训练样本只有 {len(trained)} 条：够看训练怎么走，不够学会答题。")
-    return TrainingData("sft", f"通过的样本 {len(rows)} 条", tuple(rows), tuple(warnings))
+    return TrainingData("sft", f"通过的样本 {len(approved)} 条", tuple(rows), tuple(_warn_of_samples(trained)), _frame(ask))
 
 
-def gather_preferences(recipe: Recipe, connection: sqlite3.Connection, system_prompt: str) -> TrainingData:
+def gather_preferences(recipe: Recipe, connection: sqlite3.Connection, ask: Ask) -> TrainingData:
     """The approved preference pairs for DPO, split by question. Raises TrainingError when there is none."""
     found = connection.execute(
         "SELECT id, prompt, chosen, rejected FROM preference WHERE status = 'approved' AND deleted IS NULL ORDER BY id"
@@ -160,12 +160,9 @@ def gather_preferences(recipe: Recipe, connection: sqlite3.Connection, system_pr
     for pair in found:
         if pair["chosen"].strip() == pair["rejected"].strip():
             continue
-        prompt = [{"role": "user", "content": pair["prompt"]}]
-        if recipe.system_prompt:
-            prompt.insert(0, {"role": "system", "content": system_prompt})
         rows.append({
-            "id": pair["id"], "messages": prompt, "chosen": pair["chosen"], "rejected": pair["rejected"],
-            "group": _key(pair["prompt"]), "split": "train",
+            "id": pair["id"], "messages": as_asked([("user", pair["prompt"])], ask, recipe.system_prompt),
+            "chosen": pair["chosen"], "rejected": pair["rejected"], "group": _key(pair["prompt"]), "split": "train",
         })  # fmt: skip
     if not rows:
         raise TrainingError(
@@ -176,7 +173,63 @@ def gather_preferences(recipe: Recipe, connection: sqlite3.Connection, system_pr
         )
     _split_by_group(rows, recipe.validation_share)
     warnings = [f"偏好对只有 {len(rows)} 条：够看训练怎么走，不够改变模型。"] if len(rows) < 50 else []
-    return TrainingData("dpo", f"偏好对 {len(rows)} 条", tuple(rows), tuple(warnings))
+    return TrainingData("dpo", f"偏好对 {len(rows)} 条", tuple(rows), tuple(warnings), _frame(ask))
+
+
+def as_asked(turns: Sequence[tuple[str, str]], ask: Ask, system_prompt: bool) -> list[dict[str, str]]:
+    """A conversation with every question put as the chat puts it, so that training and chat show the model the same thing.
+
+    A system message of its own stays; without one the chat's goes first, if `system_prompt` says so.
+    """
+    messages: list[dict[str, str]] = []
+    for role, text in turns:
+        if role != "user":
+            messages.append({"role": role, "content": text})
+            continue
+        sent = ask(text, ())
+        if system_prompt and not messages:
+            messages += [dict(message) for message in sent if message["role"] == "system"]
+        messages.append({"role": "user", "content": sent[-1]["content"]})
+    return messages
+
+
+def _frame(ask: Ask) -> tuple[str, str]:
+    """The chat's system prompt, and its question with a mark where the question goes: for the fixed prompts of a run."""
+    sent = ask(QUESTION, ())
+    return next((message["content"] for message in sent if message["role"] == "system"), ""), sent[-1]["content"]
+
+
+def _raft_rows(
+    recipe: Recipe, samples: Sequence[SampleLike], rows: Sequence[dict[str, Any]], ask: Ask, edition: Edition
+) -> list[dict[str, Any]]:
+    rafter = Rafter(edition, ask, recipe.seed)
+    known = {row["id"]: row for row in rows}
+    single = [
+        sample for sample in samples if [turn.role for turn in sample.turns if turn.role != "system"] == ["user", "assistant"]
+    ]
+    single.sort(key=lambda sample: hashlib.sha256(f"{recipe.seed}/{sample.id}".encode()).digest())
+    found = []
+    for sample in single[: round(len(single) * recipe.raft)]:
+        question, answer = (turn.text for turn in sample.turns if turn.role != "system")
+        made = rafter.row(sample.id, question, answer, sample.citations, sample.refusal)
+        if made is not None:
+            messages = (
+                made["messages"] if recipe.system_prompt else [turn for turn in made["messages"] if turn["role"] != "system"]
+            )
+            found.append({**known[sample.id], **made, "messages": messages, "id": f"{sample.id}+段落"})
+    return sorted(found, key=lambda row: str(row["id"]))
+
+
+def _warn_of_samples(trained: Sequence[dict[str, Any]]) -> list[str]:
+    warnings = []
+    share = sum(row["refusal"] for row in trained) / len(trained)
+    if share == 1:
+        warnings.append("训练样本全是拒答：模型会学成什么都不答。请加进能答的样本。")
+    elif share < REFUSAL_SHARE:
+        warnings.append(f"拒答样本只占 {share:.0%}，低于 20%：模型会倾向于编造。请多写一些该拒答的问题。")
+    if len(trained) < 20:
+        warnings.append(f"训练样本只有 {len(trained)} 条：够看训练怎么走，不够学会答题。")
+    return warnings
 
 
 class SampleSource(Protocol):
@@ -185,31 +238,31 @@ class SampleSource(Protocol):
     def list(self) -> Sequence[SampleLike]: ...
 
 
+class LibraryLike(Protocol):
+    """Where the text comes from: the library, by shape."""
+
+    def current(self) -> Edition: ...
+
+
 class Workplace(Protocol):
     """What gathering needs of the open workplace; `Study` fits."""
 
-    @property
-    def settings(self) -> Settings: ...
     @property
     def connection(self) -> sqlite3.Connection: ...
     @property
     def samples(self) -> SampleSource: ...
     @property
     def library(self) -> LibraryLike: ...
-
-
-class LibraryLike(Protocol):
-    def current(self) -> Edition: ...
+    def chat_messages(self, question: str, passages: Sequence[Place] = ()) -> Sequence[Mapping[str, str]]: ...
 
 
 def gather(recipe: Recipe, study: Workplace) -> TrainingData:
     """The data for a recipe's stage from the workplace. Raises TrainingError when there is nothing to train on."""
-    prompt = study.settings.text("chat.system_prompt")
     if recipe.stage == "dapt":
         return gather_chapters(recipe, study.library.current())
     if recipe.stage == "sft":
-        return gather_samples(recipe, study.samples.list(), prompt)
-    return gather_preferences(recipe, study.connection, prompt)
+        return gather_samples(recipe, study.samples.list(), study.chat_messages, study.library.current())
+    return gather_preferences(recipe, study.connection, study.chat_messages)
 
 
 def choose_held_out(wish: str, edition: Edition) -> frozenset[int]:
