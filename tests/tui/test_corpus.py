@@ -113,7 +113,7 @@ async def test_search_as_one_types_moves_the_reader(app: XiyouApp, small: Editio
         await settle(pilot)
         reader = reader_of(app)
         assert reader.chapter is not None and reader.chapter.number == 2
-        assert "共 3 处" in str(panel.query_one("#search-count").render())
+        assert "共 3 处 · 1 回" in str(panel.query_one("#search-count").render())
         await pilot.press("down", "enter")
         await pilot.pause()
         assert not panel.has_class("open") and reader.has_focus
@@ -121,6 +121,22 @@ async def test_search_as_one_types_moves_the_reader(app: XiyouApp, small: Editio
         await pilot.pause()
         place = small.chapter(2).text.index("祖师", small.chapter(2).text.index("祖师问") + 1)
         assert reader.offset_here <= place
+
+
+async def test_tab_changes_the_way_of_searching(app: XiyouApp, small: Edition) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n", *"渡海", "enter")
+        await settle(pilot)
+        await pilot.press("slash", *"祖师(问|遂)", "tab", "tab")
+        await settle(pilot)
+        panel = app.screen.query_one(SearchPanel)
+        assert "共 2 处 · 1 回" in str(panel.query_one("#search-count").render())
+        await pilot.press("backspace")
+        await settle(pilot)
+        assert "正则表达式写得不对" in str(panel.query_one("#search-count").render())
+        await pilot.press("tab", "ctrl+u", *"渡海")
+        await settle(pilot)
+        assert "共 1 处" in str(panel.query_one("#search-count").render())
 
 
 async def test_words_of_a_title_are_found(app: XiyouApp) -> None:

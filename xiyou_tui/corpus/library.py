@@ -99,6 +99,8 @@ class Library:
         if edition in self._open:
             return self._open[edition]
         found = self._full_id(edition)
+        if found == load_synopsis().id:
+            return self.synopsis()
         if found in self._open:
             return self._open[found]
         try:

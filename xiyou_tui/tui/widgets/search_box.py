@@ -1,10 +1,10 @@
-"""The search box: an input line with the places found beneath it, exact or ranked by meaning."""
+"""The search box: an input line with the places found beneath it: exact, by meaning, by pattern, or in the notes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,7 +16,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from xiyou_tui.corpus.model import Edition, Place
+from xiyou_tui.corpus.model import Citation, Edition, Place
+from xiyou_tui.corpus.notes import Note, NoteStore, place_notes
 from xiyou_tui.corpus.script import convert
 from xiyou_tui.errors import XiyouError
 from xiyou_tui.tui.widgets.search import SearchPanel
@@ -26,6 +27,22 @@ if TYPE_CHECKING:
 
 SHOWN = 300
 TOP = 20
+Way = Literal["find", "ranked", "pattern", "notes"]
+# What each way of searching is called, and what to type for it; Tab goes through them in this order.
+WAYS: dict[Way, tuple[str, str]] = {
+    "find": ("查找", "输入原文里的字词，简繁皆可；Tab 换成用现代话检索"),
+    "ranked": ("检索", "用现代话问，如：谁送了唐僧锦襕袈裟"),
+    "pattern": ("正则", "正则表达式，如：(行者|大圣)(笑|骂)道"),
+    "notes": ("注解", "在注解、所注的原文和来源里找"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One place found, and for a note what it says."""
+
+    place: Place
+    note: str = ""
 
 
 class SearchBox(Widget):
@@ -47,28 +64,28 @@ class SearchBox(Widget):
         Binding("up", "step(-1)", "上一处"),
         Binding("pagedown", "step(9)", "下页"),
         Binding("pageup", "step(-9)", "上页"),
-        Binding("tab", "switch", "查找/检索", priority=True),
+        Binding("tab", "switch", "换一种找法", priority=True),
+        Binding("shift+tab", "switch(-1)", "换一种找法", priority=True),
     ]
 
     @dataclass
     class SearchFinished(Message):
-        """A search ended: the places found, in order."""
+        """A search ended: what was found, in order."""
 
         query: str
-        ranked: bool
-        places: tuple[Place, ...]
-        total: int
+        way: Way
+        found: tuple[Found, ...]
 
     def __init__(self, panel: SearchPanel) -> None:
         super().__init__()
         self._panel = panel
-        self._ranked = False
-        self._places: tuple[Place, ...] = ()
+        self._way: Way = "find"
+        self._found: tuple[Found, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Widget(id="search-line"):
-            yield Static("查找", id="search-mode")
-            yield Input(placeholder="输入原文里的字词；Tab 换成用现代话检索", id="search-input", select_on_focus=True)
+            yield Static(WAYS["find"][0], id="search-mode")
+            yield Input(placeholder=WAYS["find"][1], id="search-input", select_on_focus=True)
             yield Static("", id="search-count")
         yield OptionList(id="search-hits")
 
@@ -89,55 +106,69 @@ class SearchBox(Widget):
         if hits.option_count:
             hits.highlighted = max(0, min(hits.option_count - 1, (hits.highlighted or 0) + step))
 
-    def action_switch(self) -> None:
-        self._ranked = not self._ranked
-        self.query_one("#search-mode", Static).update("检索" if self._ranked else "查找")
+    def action_switch(self, step: int = 1) -> None:
+        ways = list(WAYS)
+        self._way = ways[(ways.index(self._way) + step) % len(ways)]
+        label, hint = WAYS[self._way]
+        self.query_one("#search-mode", Static).update(label)
         field = self.query_one(Input)
-        field.placeholder = "用现代话问，如：谁送了唐僧锦襕袈裟" if self._ranked else "输入原文里的字词；Tab 换成用现代话检索"
-        self._search(field.value, self._ranked, self._xiyou.study.library.current())
+        field.placeholder = hint
+        self._begin(field.value)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._search(event.value, self._ranked, self._xiyou.study.library.current())
+        self._begin(event.value)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self._choose(final=True)
 
+    def _begin(self, query: str) -> None:
+        study = self._xiyou.study
+        notes = NoteStore(study.connection).list(text=query.strip()) if self._way == "notes" else []
+        self._search(query, self._way, study.library.current(), notes)
+
     @work(thread=True, exclusive=True, group="search")
-    def _search(self, query: str, ranked: bool, edition: Edition) -> None:
+    def _search(self, query: str, way: Way, edition: Edition, notes: list[Note]) -> None:
         worker = get_current_worker()
-        wanted = query.strip()
         try:
-            places, total = search_places(self._xiyou, edition, wanted, ranked)
+            found = search(self._xiyou, edition, query.strip(), way, notes)
         except XiyouError as error:
-            self.app.call_from_thread(self._xiyou.complain, error)
-            return
+            if way == "pattern":
+                # Half a pattern is no pattern yet: said in the count, not in a toast at every key.
+                found = ()
+                self.app.call_from_thread(self._say, error.what)
+            else:
+                self.app.call_from_thread(self._xiyou.complain, error)
+                return
         if not worker.is_cancelled:
-            self.post_message(self.SearchFinished(query, ranked, places, total))
+            self.post_message(self.SearchFinished(query, way, found))
+
+    def _say(self, text: str) -> None:
+        self.query_one("#search-count", Static).update(Content(text if len(text) <= 24 else text[:23] + "…"))
 
     @on(SearchFinished)
     def _finished(self, event: SearchFinished) -> None:
         event.stop()
-        if event.query != self.query_one(Input).value or event.ranked != self._ranked:
+        if event.query != self.query_one(Input).value or event.way != self._way:
             return
-        self._places = event.places
+        self._found = event.found
         hits = self.query_one(OptionList)
         hits.clear_options()
         edition = self._xiyou.study.library.current()
         display = self._xiyou.study.settings.text("interface.script")
         width = max(20, self.size.width - 14)
-        hits.add_options([Option(line) for line in describe_places(edition, self._places[:SHOWN], display, width, event.ranked)])
-        count = self.query_one("#search-count", Static)
-        if not event.query.strip():
-            count.update("")
-        elif not event.places:
-            count.update("没有找到" if not event.ranked else "没有相关的段落")
-        else:
-            count.update(f"前 {len(event.places)} 段" if event.ranked else f"共 {event.total} 处")
-        if self._places:
+        hits.add_options([Option(line) for line in describe(edition, self._found[:SHOWN], display, width, event.way)])
+        chapters = len({found.place.chapter for found in event.found})
+        if not event.query.strip() and event.way != "notes":
+            self._say("")
+        elif event.found:
+            self._say(f"前 {len(event.found)} 段" if event.way == "ranked" else f"共 {len(event.found)} 处 · {chapters} 回")
+        elif event.way != "pattern":
+            self._say({"find": "没有找到", "ranked": "没有相关的段落", "notes": "没有这样的注解"}[event.way])
+        if self._found:
             hits.highlighted = 0
         else:
             self.post_message(SearchPanel.HitChosen((), 0, False))
@@ -156,40 +187,50 @@ class SearchBox(Widget):
         index = self.query_one(OptionList).highlighted or 0
         if final:
             self._panel.close()
-        spans = tuple((place.chapter, place.start, place.end) for place in self._places)
+        spans = tuple((found.place.chapter, found.place.start, found.place.end) for found in self._found)
         self.post_message(SearchPanel.HitChosen(spans, min(index, max(0, len(spans) - 1)), final))
 
 
-def search_places(app: XiyouApp, edition: Edition, wanted: str, ranked: bool) -> tuple[tuple[Place, ...], int]:
-    """The places for what was typed, and how many there are in all."""
+def search(app: XiyouApp, edition: Edition, wanted: str, way: Way, notes: list[Note]) -> tuple[Found, ...]:
+    """What is found for what was typed. Raises CorpusError for a pattern that is none or takes too long."""
+    if way == "notes":
+        placed, _ = place_notes(notes, edition)
+        return tuple(Found(_place(edition, item.citation), f"{item.note.text}（{item.note.source}）") for item in placed)
     if not wanted:
-        return (), 0
-    if ranked:
-        passages = tuple(app.study.retriever(edition).search(wanted, top=TOP))
-        return passages, len(passages)
-    from xiyou_tui.corpus.find import find
+        return ()
+    if way == "ranked":
+        return tuple(map(Found, app.study.retriever(edition).search(wanted, top=TOP)))
+    from xiyou_tui.corpus.find import find, find_pattern
 
-    places = tuple(find(edition, wanted))
-    return places, len(places)
+    return tuple(map(Found, find(edition, wanted) if way == "find" else find_pattern(edition, wanted)))
 
 
-def describe_places(edition: Edition, places: tuple[Place, ...], display: str, width: int, ranked: bool) -> Iterator[Content]:
-    """One line a place: its mark, and the words around it with the hit standing out."""
-    for place in places:
+def _place(edition: Edition, citation: Citation) -> Place:
+    paragraph = edition.chapter(citation.chapter).paragraph_at(citation.start).number
+    return Place(citation.chapter, paragraph, citation.start, citation.end, edition.resolve(citation))
+
+
+def describe(edition: Edition, found: tuple[Found, ...], display: str, width: int, way: Way) -> Iterator[Content]:
+    """One line a place: its mark, and the words around it with the hit standing out; for a note what it says."""
+    for item in found:
+        place = item.place
         chapter = edition.chapter(place.chapter)
         label = f"{chapter.short_label}·{place.paragraph}"
         room = (width - 2) // 2
-        if ranked:
+        if way == "ranked":
             line = convert(chapter.text[place.start : place.start + room], display).replace("\n", " ")
             yield Content.assemble((f"{label:>7}  ", "$accent"), line)
             continue
-        length = place.end - place.start
+        if way == "notes":
+            yield Content.assemble((f"{label:>7}  ", "$accent"), (f"「{place.text[:8]}」", "$foreground 60%"), item.note[: max(4, room - 10)])
+            continue
+        length = min(place.end - place.start, room)
         before = min(place.start, max(2, (room - length) // 3))
         left = chapter.text[place.start - before : place.start]
         right = chapter.text[place.end : place.end + max(0, room - before - length)]
         yield Content.assemble(
             (f"{label:>7}  ", "$accent"),
             (convert(left, display).replace("\n", " "), "$foreground 70%"),
-            (convert(chapter.text[place.start : place.end], display), "bold $primary"),
+            (convert(chapter.text[place.start : place.start + length], display).replace("\n", " "), "bold $primary"),
             (convert(right, display).replace("\n", " "), "$foreground 70%"),
         )
