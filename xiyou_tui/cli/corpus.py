@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> int:
     try:
         if parsed.command == "search":
             edition = _edition(study.library, parsed.edition)
-            places = study.retriever(edition).search(parsed.question, top=parsed.top)
+            places = study.retriever(edition).search(parsed.question, top=parsed.top, people=parsed.person, places=parsed.place)
             _show_passages(parsed, edition, places)
         elif parsed.command == "fetch":
             fetching.run(parsed, study)
@@ -64,9 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("place", nargs="?", default="", help="回，或 回.段；不写就列回目")
     find = commands.add_parser("find", help="逐字查找，全部列出")
     find.add_argument("text", help="要找的字句，简繁皆可")
+    find.add_argument("--pattern", action="store_true", help="把字句当作正则表达式")
     find.add_argument("--limit", type=_count, default=None, help="最多列几处")
     search = commands.add_parser("search", help="用一句话检索相关段落")
     search.add_argument("question", help="问题，用今天的话说就行")
+    search.add_argument("--person", action="append", default=[], metavar="人物", help="只要写到这个人物的段落，可写几次")
+    search.add_argument("--place", action="append", default=[], metavar="地方", help="只要写到这个地方的段落，可写几次")
     search.add_argument("--top", type=_count, default=10, help="列几段，默认 10")
     for command in (show, find, search):
         command.add_argument("--edition", default="", help="底本的编号（或开头几位），默认当前底本")
@@ -162,6 +165,8 @@ def _show(parsed: argparse.Namespace, library: Library) -> None:
     chosen = [p for p in chapter.paragraphs if paragraph is None or p.number == paragraph]
     record = {
         "edition": edition.id, "kind": edition.kind, "chapter": chapter.number, "label": chapter.label, "title": chapter.title,
+        # All offsets that this program gives count from the beginning of this text.
+        "text": chapter.text,
         "paragraphs": [
             {"paragraph": p.number, "start": p.start, "end": p.end, "kind": p.kind, "made": p.made, "text": chapter.text[p.start : p.end]} for p in chosen
         ],
@@ -182,13 +187,19 @@ def _parse_place(edition: Edition, text: str) -> tuple[Chapter, int | None]:
 
 
 def _find(parsed: argparse.Namespace, library: Library) -> None:
-    from xiyou_tui.corpus.find import find
+    from xiyou_tui.corpus.find import find, find_pattern
 
     edition = _edition(library, parsed.edition)
-    hits = find(edition, parsed.text, limit=parsed.limit)
-    record = {"edition": edition.id, "kind": edition.kind, "count": len(hits), "hits": [hit.as_record() for hit in hits]}
+    hits = (find_pattern if parsed.pattern else find)(edition, parsed.text, limit=parsed.limit)
+    chapters: dict[int, int] = {}
+    for hit in hits:
+        chapters[hit.chapter] = chapters.get(hit.chapter, 0) + 1
+    record = {
+        "edition": edition.id, "kind": edition.kind, "count": len(hits), "hits": [hit.as_record() for hit in hits],
+        "chapters": [{"chapter": number, "count": count} for number, count in chapters.items()],
+    }  # fmt: skip
     lines = [f"{edition.mark(hit.chapter, hit.start)} {_context(edition, hit)}" for hit in hits]
-    emit(parsed, record, "\n".join([*lines, f"共 {len(hits)} 处。"]))
+    emit(parsed, record, "\n".join([*lines, f"共 {len(hits)} 处，在 {len(chapters)} 回里。"]))
 
 
 def _context(edition: Edition, hit: Place) -> str:
