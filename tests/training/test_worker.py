@@ -105,7 +105,7 @@ def test_a_run_learns_and_leaves_a_model_behind(tiny: Study, recipe_of: Callable
 
 
 def test_a_killed_run_goes_on_bit_for_bit(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
-    recipe = recipe_of(run__stage="sft", data__max_length=256, loop__accumulate=2, **LORA)
+    recipe = recipe_of(run__stage="sft", data__max_length=384, loop__accumulate=2, **LORA)
     quiet = start_run(tiny, recipe)
     wait_end(quiet)
     assert quiet.state().status == "finished", quiet.log_tail()
@@ -127,7 +127,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tiny: Study, recipe_of: Callable[..., 
 
 
 def test_pause_frees_the_model_and_changes_nothing(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
-    recipe = recipe_of(run__stage="sft", data__max_length=256, **LORA)
+    recipe = recipe_of(run__stage="sft", data__max_length=384, **LORA)
     quiet = start_run(tiny, recipe)
     wait_end(quiet)
     run = start_run(tiny, recipe)
@@ -175,7 +175,7 @@ def test_stages_follow_one_another(tiny: Study, recipe_of: Callable[..., Recipe]
             "INSERT INTO preference (id, prompt, chosen, rejected, status, created) VALUES (?, ?, ?, ?, 'approved', 0)",
             (id, f"问{id}？", "是孙悟空。", "不知道，不知道。"),
         )
-    common: dict[str, Any] = {"data__max_length": 256, "loop__max_steps": 6, "check__evaluate_every": 6}
+    common: dict[str, Any] = {"data__max_length": 384, "loop__max_steps": 6, "check__evaluate_every": 6}
     runs = start_chain(tiny, [
         recipe_of(adapter__kind="full", **common), recipe_of(run__stage="sft", adapter__rank=4, **common),
         recipe_of(run__stage="dpo", adapter__rank=99, loop__epochs=50.0, **{**common, "loop__max_steps": 12}),
@@ -258,7 +258,7 @@ def test_long_rows_and_a_changed_model_fail_with_their_names(tiny: Study, recipe
 
 
 def test_a_plan_can_be_tried_without_leaving_anything(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
-    plan = plan_run(tiny, recipe_of(run__stage="sft", data__max_length=256, data__validation_share=0.2))
+    plan = plan_run(tiny, recipe_of(run__stage="sft", data__max_length=384, data__validation_share=0.2))
     measured = measure_plan(tiny.places, plan)
     assert measured.memory > plan.card.bytes
     assert measured.total_seconds > 0
