@@ -93,7 +93,7 @@ def extract_answer(course: Course, *, mode: Mode = "extract", model: str = "", n
         told = tell_chapters(edition, analysis.chapters)
         if told is not None:
             return finish(course, mode, model, *told)
-    if course.concordance is not None and course.concordance.places and course.decision.verdict != "out_of_scope":
+    if course.concordance is not None and course.concordance.places and course.decision.verdict not in ("out_of_scope", "false_premise"):
         return count_answer(course, course.concordance)
     if not course.decision.answerable:
         return refusal(course)
@@ -152,7 +152,8 @@ def refusal(course: Course, mode: Mode = "extract", model: str = "", *, head: st
         parts.append(Part("notice", "查找过：" + "；".join(decision.searched) + "。"))
     places: list[Place] = []
     if decision.verdict != "out_of_scope":
-        places = [quotable(course.edition, item.place) for item in course.ranked[:NEAREST]]
+        nearest = decision.shown or tuple(item.place for item in course.ranked[:NEAREST])
+        places = [quotable(course.edition, place) for place in nearest]
     if places:
         said = "原著写到的是：" if decision.verdict == "false_premise" else "最接近的原文："
         parts.append(Part("notice", said))

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
+from xiyou_tui.chat.asked import left_untold
 from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
+from xiyou_tui.chat.famous import told_otherwise
 from xiyou_tui.chat.scope import find_foreign
 from xiyou_tui.chat.told import Judgement, judge, not_owned, strangers, untold
 from xiyou_tui.chat.untold import find_silence
+from xiyou_tui.corpus.model import Place
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.retrieval import Retriever
@@ -31,13 +34,15 @@ LEAST_WITH_WEAK = 0.75
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The verdict and its grounds. `reason` is one or two Chinese sentences, empty when supported; `strength` in 0..1 is how
-    much of the question the best evidence covers; `searched` the names under which the text was searched."""
+    much of the question the best evidence covers; `searched` the names under which the text was searched; `shown` the passages
+    that tell it otherwise."""
 
     verdict: Verdict
     reason: str
     strength: float
     searched: tuple[str, ...] = ()
     premise: Judgement | None = None
+    shown: tuple[Place, ...] = ()
 
     @property
     def answerable(self) -> bool:
@@ -78,10 +83,16 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
     if foreign is not None and (foreign.certain or power < LEAST_WITH_WEAK):
         reason = f"问题问到「{foreign.word}」，属于{foreign.label}，不在《西游记》原著之内。"
         return Decision("out_of_scope", reason, power, searched)
+    told = told_otherwise(analysis.resolved, retriever.lexicon)
+    if told is not None:
+        return Decision("false_premise", f"原著写的不是这样：{told.told}。", power, searched, shown=_tells(told.told, retriever))
     premise = false_premise(analysis, retriever)
     if premise is not None:
         return Decision("false_premise", _premise_reason(premise, retriever), power, searched, premise)
     silence = find_silence(analysis.resolved, retriever.lexicon)
+    if silence:
+        return Decision("unsupported", silence, power, searched)
+    silence = left_untold(analysis.resolved, retriever.lexicon)
     if silence:
         return Decision("unsupported", silence, power, searched)
     gap = untold(analysis.resolved, retriever.lexicon)
@@ -102,6 +113,11 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
         lacking = f"没有一段同时写到问题里的这些内容：{lacking}。" if lacking else "没有一段能支持回答。"
         return Decision("unsupported", lacking, power, searched)
     return Decision("supported", "", power, searched)
+
+
+def _tells(told: str, retriever: Retriever) -> tuple[Place, ...]:
+    """The passages nearest to what the text does tell."""
+    return tuple(retriever.search(told, top=2))
 
 
 def false_premise(analysis: Analysis, retriever: Retriever) -> Judgement | None:
