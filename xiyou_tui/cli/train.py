@@ -48,6 +48,7 @@ def _parser() -> Parser:
         ("start", "开始一次运行", _start),
         ("estimate", "只估算内存和时间，不开始", _estimate),
         ("rows", "看训练数据：哪些词元要学（标亮），哪些只作上文", _rows),
+        ("pack", "把配方和数据导出给别的训练程序（LLaMA-Factory、TRL），到别的机器上训练", _pack),
     ):
         made = command(name, text, action)
         made.add_argument(
@@ -61,6 +62,10 @@ def _parser() -> Parser:
         made.add_argument("--name", default="", metavar="名字", help="这次运行的名字")
     commands.choices["estimate"].add_argument("--measure", action="store_true", help="试走最费的一步，量出真实的内存和时间")
     commands.choices["rows"].add_argument("--limit", type=int, default=3, metavar="N", help="看前几行")
+    pack = commands.choices["pack"]
+    pack.add_argument("folder", type=Path, metavar="目录", help="写到这个新目录里")
+    pack.add_argument("--for", dest="target", choices=("llamafactory", "trl"), default="llamafactory", metavar="llamafactory|trl")
+    pack.add_argument("--base", default="Qwen/Qwen2.5-3B-Instruct", metavar="模型", help="那台机器上的模型：Hugging Face 的名字或路径")
     start = commands.choices["start"]
     start.add_argument("--after", metavar="运行", help="排在这次运行后面")
     start.add_argument("--chain", metavar="规模", help="通读、问答、偏好依次做：practice、0.5b、3b 或 7b")
@@ -141,6 +146,20 @@ def _started(parsed: argparse.Namespace, runs: list[RunDirectory], extra: dict[s
     text = "\n".join(f"{started.id}  {started.state().label}  {started.path}" for started in runs)
     emit(parsed, record, text)
     return 1 if failed else 0
+
+
+def _pack(study: Study, parsed: argparse.Namespace) -> int:
+    from xiyou_tui.training.exporting import TARGETS, export_training
+    from xiyou_tui.training.source import gather
+
+    recipe = _choose_recipe(study, parsed)
+    data = gather(recipe, study)
+    files = export_training(parsed.target, recipe, data, parsed.base, parsed.folder)
+    for warning in data.warnings:
+        say(f"注意：{warning}")
+    record = {"target": parsed.target, "files": [str(path) for path in files], "data": data.as_record()}
+    emit(parsed, record, f"给 {TARGETS[parsed.target]} 的配方和数据写好了：\n" + "\n".join(f"  {path}" for path in files))
+    return 0
 
 
 def _estimate(study: Study, parsed: argparse.Namespace) -> int:
