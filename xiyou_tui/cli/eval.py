@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xiyou_tui.cli.output import Parser, add_json, emit, say
+from xiyou_tui.cli.commands import CommandParser
+from xiyou_tui.cli.output import emit, say
 from xiyou_tui.errors import EvaluationError
 from xiyou_tui.evaluation.judging import VERDICTS, Outcome, explain, right_words
 from xiyou_tui.evaluation.measures import KEY_MEASURES, MEASURES, SEED, show_share
@@ -18,36 +19,19 @@ from xiyou_tui.evaluation.records import STATUSES, Evaluation, find_evaluation, 
 from xiyou_tui.evaluation.report import as_markdown, as_record, as_report, dump, outcome_record, show_figure, write_report
 from xiyou_tui.evaluation.run import Progress, prepare_evaluation, run_evaluation
 from xiyou_tui.evaluation.systems import MODES, parse_modes
-from xiyou_tui.study import Study, open_study
+from xiyou_tui.study import Study
 
 WORST = 10
 
 
 def run(arguments: list[str]) -> int:
     """Run one subcommand; the exit code is 2 when a guarantee was broken, which is a bug of the program."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
-    if parsed.command is None:
-        parser.print_help()
-        return 0
-    study = open_study()
-    try:
-        action: Callable[[Study, argparse.Namespace], int] = parsed.action
-        return action(study, parsed)
-    finally:
-        study.close()
+    return _parser().run(arguments)
 
 
-def _parser() -> Parser:
-    parser = Parser("xiyou eval", description="评测：用题集检验回答，看每一项的数字和每一道题。")
-    commands = parser.add_subparsers(dest="command", metavar="命令", parser_class=Parser)
-
-    def command(name: str, text: str, action: Callable[[Study, argparse.Namespace], int]) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
-        made.set_defaults(action=action)
-        add_json(made)
-        return made
-
+def _parser() -> CommandParser:
+    parser = CommandParser("xiyou eval", "评测：用题集检验回答，看每一项的数字和每一道题。")
+    command = parser.command
     start = command("run", "跑一个题集", _run)
     start.add_argument("set", nargs="?", metavar="题集", help="名字（dev 是自带的 480 题）或 JSONL 文件；配 --resume 时不写")
     start.add_argument(

@@ -4,43 +4,26 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xiyou_tui.cli.output import Parser, add_json, emit, say
+from xiyou_tui.cli.commands import CommandParser
+from xiyou_tui.cli.output import emit, say
 from xiyou_tui.samples.model import KINDS, SPLITS, STATUSES, Sample
-from xiyou_tui.study import Study, open_study
+from xiyou_tui.study import Study
 
 REVIEW = {"approve": ("approved", "通过"), "return": ("returned", "退回"), "submit": ("review", "送审")}
 
 
 def run(arguments: list[str]) -> int:
     """Run one subcommand; the exit code is 0, or 1 when an import kept no line at all."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
-    if parsed.command is None:
-        parser.print_help()
-        return 0
-    study = open_study()
-    try:
-        action: Callable[[Study, argparse.Namespace], int] = parsed.action
-        return action(study, parsed)
-    finally:
-        study.close()
+    return _parser().run(arguments)
 
 
-def _parser() -> Parser:
-    parser = Parser("xiyou sample", description="样本：写、审、导入导出。")
-    commands = parser.add_subparsers(dest="command", metavar="命令", parser_class=Parser)
-
-    def command(name: str, text: str, action: Callable[[Study, argparse.Namespace], int]) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
-        made.set_defaults(action=action)
-        add_json(made)
-        return made
-
+def _parser() -> CommandParser:
+    parser = CommandParser("xiyou sample", "样本：写、审、导入导出。")
+    command = parser.command
     add = command("add", "新建一条样本", _add)
     add.add_argument("question", metavar="问题")
     add.add_argument("answer", metavar="回答", nargs="?", default="", help="拒答可以不写，用现成的一句")

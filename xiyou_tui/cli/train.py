@@ -5,45 +5,28 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from xiyou_tui.cli import train_records as records
-from xiyou_tui.cli.output import Parser, add_json, emit, say
+from xiyou_tui.cli.commands import CommandParser
+from xiyou_tui.cli.output import emit, say
 from xiyou_tui.cli.train_telling import POLL_SECONDS, duration_text, follow, size_text
 from xiyou_tui.errors import TrainingError
-from xiyou_tui.study import Study, open_study
+from xiyou_tui.study import Study
 from xiyou_tui.training.recipe import PRACTICE, STAGES, Recipe, load_recipe
 from xiyou_tui.training.run import RunDirectory, find_run
 
 
 def run(arguments: list[str]) -> int:
     """Run one subcommand; the exit code is 1 when a run that was waited for failed."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
-    if parsed.command is None:
-        parser.print_help()
-        return 0
-    study = open_study()
-    try:
-        action: Callable[[Study, argparse.Namespace], int] = parsed.action
-        return action(study, parsed)
-    finally:
-        study.close()
+    return _parser().run(arguments)
 
 
-def _parser() -> Parser:
-    parser = Parser("xiyou train", description="训练：估算、开始、查看、暂停、继续。训练在独立进程里进行，关掉这里它也接着练。")
-    commands = parser.add_subparsers(dest="command", metavar="命令", parser_class=Parser)
-
-    def command(name: str, text: str, action: Callable[[Study, argparse.Namespace], int]) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
-        made.set_defaults(action=action)
-        add_json(made)
-        return made
-
+def _parser() -> CommandParser:
+    parser = CommandParser("xiyou train", "训练：估算、开始、查看、暂停、继续。训练在独立进程里进行，关掉这里它也接着练。")
+    command = parser.command
     for name, text, action in (
         ("start", "开始一次运行", _start),
         ("estimate", "只估算内存和时间，不开始", _estimate),
@@ -60,13 +43,13 @@ def _parser() -> Parser:
         made.add_argument("--from", dest="start_from", metavar="运行", help="接着哪次运行练；last 是同一模型上一阶段最近的一次")
         made.add_argument("--set", action="append", default=[], metavar="字段=值", help="改配方里的一个字段，可以写多次")
         made.add_argument("--name", default="", metavar="名字", help="这次运行的名字")
-    commands.choices["estimate"].add_argument("--measure", action="store_true", help="试走最费的一步，量出真实的内存和时间")
-    commands.choices["rows"].add_argument("--limit", type=int, default=3, metavar="N", help="看前几行")
-    pack = commands.choices["pack"]
+    parser.commands.choices["estimate"].add_argument("--measure", action="store_true", help="试走最费的一步，量出真实的内存和时间")
+    parser.commands.choices["rows"].add_argument("--limit", type=int, default=3, metavar="N", help="看前几行")
+    pack = parser.commands.choices["pack"]
     pack.add_argument("folder", type=Path, metavar="目录", help="写到这个新目录里")
     pack.add_argument("--for", dest="target", choices=("llamafactory", "trl"), default="llamafactory", metavar="llamafactory|trl")
     pack.add_argument("--base", default="Qwen/Qwen2.5-3B-Instruct", metavar="模型", help="那台机器上的模型：Hugging Face 的名字或路径")
-    start = commands.choices["start"]
+    start = parser.commands.choices["start"]
     start.add_argument("--after", metavar="运行", help="排在这次运行后面")
     start.add_argument("--chain", metavar="规模", help="通读、问答、偏好依次做：practice、0.5b、3b 或 7b")
     start.add_argument("--wait", action="store_true", help="等它结束，过程写到标准错误")
