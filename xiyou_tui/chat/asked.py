@@ -32,7 +32,7 @@ _KIN = {
 _KIN_WORDS = {"parents": "父母", "children": "儿女", "spouse": "配偶"}
 _BORN = re.compile("生(?:了|下来?|出来?|过|的)(?:的)?.{0,6}(?:儿子|女儿|孩子|儿女|娃|双胞胎)")
 _RELATIVE = re.compile("|".join(_KIN.values()) + "|闺女|哥哥|弟弟|姐姐|妹妹|师父|徒弟")
-_TITLE = re.compile("国王|皇帝|太子|王子|王后|皇后|女王|土地|山神|驿丞|太医|白马|太监|宫女|老婆婆|婆婆|屠夫|船夫|店家|店主|大臣|艄公|乳母")
+_TITLE = re.compile("樵夫|国王|皇帝|太子|王子|王后|皇后|女王|土地|山神|驿丞|太医|白马|太监|宫女|老婆婆|婆婆|屠夫|船夫|店家|店主|大臣|艄公|乳母")
 _CONTINUES = re.compile("[她他它]|爹|妈|父|母|妻|老婆|丈夫|儿子|女儿|今年|年纪|多大|又?姓|名字|叫什么|家")
 
 
@@ -89,7 +89,7 @@ def _name_untold(clause: Clause, lexicon: Lexicon) -> str:
         if owners and all(_kin(load_roles().get(m.entry.id), tie) <= {SOMEBODY} for m in owners):
             return f"书中没有写{owners[-1].entry.name}的{_KIN_WORDS[tie]}叫什么名字。"
         return ""
-    beings = [mention for mention in clause.beings if mention.end == len(head)]
+    beings = [mention for mention in clause.beings if head[mention.end :] in ("", "精", "们", "怪", "妖怪")]
     role = load_roles().get(beings[0].entry.id) if beings else None
     if role is not None and role.nameless and "姓" not in asked.group()[:2]:
         return f"书中没有写{beings[0].entry.name}另有名字。"
@@ -97,7 +97,7 @@ def _name_untold(clause: Clause, lexicon: Lexicon) -> str:
     places = [m.entry.name for m in lexicon.mentions(clause.text) if m.entry.kind == "place"]
     if title is not None and places and not re.search("大唐|长安|唐", head):
         return f"书中没有写{places[0]}这位{title.group().removesuffix('的')}叫什么名字。"
-    if title is not None and title.group() in ("土地", "山神", "白马", "驿丞"):
+    if title is not None and title.group() in ("土地", "山神", "白马", "驿丞", "樵夫") and "渔" not in head:
         return f"书中没有写这里的{title.group()}叫什么名字。"
     return ""
 

@@ -9,11 +9,11 @@ from functools import cache
 
 from xiyou_tui.chat.roles import Action, Clause, Role, clauses, load_roles, read_action
 from xiyou_tui.corpus.fold import fold_loosely
-from xiyou_tui.corpus.lexicon import Lexicon, load_lexicon
+from xiyou_tui.corpus.lexicon import Lexicon, Mention, load_lexicon
 from xiyou_tui.storage.places import find_assets
 
 _DENIED = re.compile("没|不|未|差点|险些|假|谎|骗|以为|冒充|想|要|打算|企图|准备|能|敢|会|劝|让|教|求|请|答应|怕|帮|替")
-_NOT_DONE = re.compile("没|不|未|差点|险些|假|谎|骗|以为|冒充|劝|帮|替")
+_NOT_DONE = re.compile("没|不|未|差点|险些|假|谎|以为|冒充|劝|帮|替")
 _TAKING = re.compile("收走|收去|收服|收伏|收为|收了去|收作|收做|收回|降伏|降服|领走|领回|带走|带回|牵走|牵回|捉回|招安")
 _KILLING = re.compile("打死|打杀|杀死|杀了|杀掉|砍死|筑死|害死|毒死|踢死|咬死|烧死|淹死|勒死|处死|弄死|刺死|灭掉|推下井|吃掉")
 _DEAD = re.compile("(?:被|是)?(?:怎么|如何)?(?:死了|死后|死的|被打死|被杀|丧命|之死|阵亡|死掉)")
@@ -117,7 +117,8 @@ def _wrong_master(clause: Clause) -> Otherwise | None:
 
 
 def _wrong_deed(clause: Clause) -> Otherwise | None:
-    wrong: Otherwise | None = None
+    wrong: list[tuple[tuple[int, int], Otherwise]] = []
+    right: list[tuple[int, int]] = []
     for deed in load_deeds():
         if not all(pattern.search(clause.text) for pattern in deed.of):
             continue
@@ -128,15 +129,20 @@ def _wrong_deed(clause: Clause) -> Otherwise | None:
             sufferers = {m.entry.id for m in action.sufferers if not _inside(m.start, m.end, objects)}
             if _denied(clause, action, match.start(), _NOT_DONE):
                 continue
-            named = {m.entry.id for m in clause.beings}
-            if doers and deed.by and not doers & deed.by and (action.passive or not named & deed.by):
-                wrong = wrong or Otherwise(deed.told, deed.chapter)
+            others = {m.entry.id for m in clause.beings} - sufferers
+            if doers and deed.by and not doers & deed.by and (action.passive or not others & deed.by):
+                wrong.append((match.span(), Otherwise(deed.told, deed.chapter)))
             elif sufferers and deed.to and not sufferers & (deed.to | deed.by) and (not deed.by or doers & deed.by):
-                wrong = wrong or Otherwise(deed.told, deed.chapter)
-            else:
-                # Another deed of the table may fit the same words (孙悟空 stole peaches, 猪八戒 wished to).
-                return None if doers & deed.by else wrong
-    return wrong
+                wrong.append((match.span(), Otherwise(deed.told + _ends(action), deed.chapter)))
+            elif doers & deed.by:
+                right.append(match.span())
+    # Another deed of the table may fit the same words.
+    return next((otherwise for span, otherwise in wrong if not _inside(*span, right)), None)
+
+
+def _ends(action: Action) -> str:
+    role = _role(action.sufferers)
+    return "；" + role_end(role) if role is not None and role.end else ""
 
 
 def _inside(start: int, end: int, spans: list[tuple[int, int]]) -> bool:
@@ -148,7 +154,7 @@ def _denied(clause: Clause, action: Action, verb: int, pattern: re.Pattern[str])
     return bool(pattern.search(clause.text[max(ends, default=0) : verb]))
 
 
-def _role(mentions: tuple) -> Role | None:
+def _role(mentions: tuple[Mention, ...]) -> Role | None:
     return load_roles().get(mentions[0].entry.id) if mentions else None
 
 

@@ -18,6 +18,9 @@ _CLAUSE = re.compile(r"[，。！？；：,!?;:\s]")
 _NOT_DOING = ("给", "对", "跟", "向", "在", "从", "把", "将", "替", "帮", "问", "请", "求", "为", "到", "找")
 _DISGUISE = re.compile("(?:变成|变作|变做|变化|扮成|假扮|冒充|装成|化作|变的|假冒|变|叫|说|像|假)(?:了|的|一个|个)?$")
 _MOMENT = re.compile("时|那|话|事|原因|吗|是|$")
+# Who or which one asks for the doer itself.
+_ASKED = re.compile("(?<![用拿在把从到被])(?:谁|何人|哪一?[个位路尊些]|什么(?:人|妖|神|菩萨))")
+_BODY = re.compile("的.{0,3}(?:手|脚|腿|头|眼|耳|鼻|胳膊|背|脸|嘴|心|肚|命|脑|脖|尾|臂|膊|指|角|牙|皮|身)")
 _PASSIVE = re.compile("被|遭")
 
 
@@ -115,6 +118,8 @@ def read_action(clause: Clause, start: int, end: int) -> Action:
     held = [m for m in before if text[max(0, m.start - 1) : m.start] in ("把", "将", "给", "对")]
     free = [m for m in before if m not in held and not _owns(text, m) and not text[: m.start].endswith(_NOT_DOING)]
     doers = free[-1:]
+    if doers and _ASKED.search(text, doers[0].end, start):
+        doers = []
     while doers and free.index(doers[0]) > 0:
         other = free[free.index(doers[0]) - 1]
         if not re.fullmatch("[和与跟同、]|", text[other.end : doers[0].start]):
@@ -125,6 +130,8 @@ def read_action(clause: Clause, start: int, end: int) -> Action:
 
 
 def _owns(text: str, mention: Mention) -> bool:
+    if _BODY.match(text, mention.end):
+        return False
     return text[mention.end : mention.end + 1] == "的" and not _MOMENT.match(text, mention.end + 1)
 
 
