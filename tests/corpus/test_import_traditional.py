@@ -80,3 +80,12 @@ def test_both_numberings_are_recognised(novel: Edition, wrapped: ImportReport) -
 def test_numbers_translate_between_the_traditions(source: str, chapter: int, expected: tuple[int, ...]) -> None:
     other = "zhengdaoshu" if source == "shidetang" else "shidetang"
     assert numbers_in(other, chapter, source=source) == expected  # type: ignore[arg-type]
+
+
+def test_a_chapter_is_named_in_the_other_numbering_where_it_differs(novel: Edition) -> None:
+    from xiyou_tui.corpus.importer.tradition import other_numbering
+
+    assert "第十回、第十一回" in other_numbering(novel, [10])
+    assert other_numbering(novel, [27]) == ""
+    other = import_text(corpus_file("wikisource-export-traditional.txt")).edition
+    assert "附录" in other_numbering(other, [9])

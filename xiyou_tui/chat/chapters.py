@@ -11,6 +11,7 @@ from xiyou_tui.chat.evidence import Candidate, events_in
 from xiyou_tui.chat.model import Part
 from xiyou_tui.chat.told import event_names
 from xiyou_tui.corpus.events import anchor_events
+from xiyou_tui.corpus.importer.tradition import other_numbering
 from xiyou_tui.corpus.lexicon import load_lexicon
 from xiyou_tui.corpus.model import Edition, Place
 from xiyou_tui.corpus.synopsis import load_synopsis, load_titles
@@ -84,10 +85,12 @@ def chapters_line(edition: Edition, analysis: Analysis, numbers: Sequence[int]) 
     if not numbers:
         return "没有一回专门写到它。"
     named = "、".join(f"{edition.chapter(number).label}《{edition.chapter(number).title}》" for number in numbers)
+    remark = other_numbering(edition, numbers)
+    end = f"（{remark}）。" if remark else "。"
     if analysis.kind == "story" and len(numbers) > 1:
         span = f"{edition.chapter(numbers[0]).label}至{edition.chapter(numbers[-1]).label}，共 {len(numbers)} 回"
-        return f"这一段在{span}：{named}。"
-    return f"最相关的是{named}。"
+        return f"这一段在{span}：{named}{end}"
+    return f"最相关的是{named}{end}"
 
 
 def title_places(edition: Edition, numbers: Sequence[int]) -> list[Place]:

@@ -7,10 +7,11 @@ tells in chapters 9 to 11 is told in 10 to 12.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
-from xiyou_tui.corpus.model import Edition
+from xiyou_tui.corpus.model import FIRST_APPENDIX, Edition, chinese_number
 from xiyou_tui.corpus.script import to_simplified
 from xiyou_tui.corpus.synopsis import load_titles
 
@@ -76,6 +77,20 @@ def numbers_in(tradition: Tradition, chapter: int, *, source: Tradition) -> tupl
         return _SAME_STORY.get(chapter, (chapter,))
     found = tuple(number for number, others in _SAME_STORY.items() if chapter in others)
     return found or (chapter,)
+
+
+def other_numbering(edition: Edition, chapters: Iterable[int]) -> str:
+    """What the other tradition calls these chapters of an edition, as a remark in Chinese; empty where the numbers are the same."""
+    own = tradition_of(edition)
+    if own is None:
+        return ""
+    other: Tradition = "zhengdaoshu" if own == "shidetang" else "shidetang"
+    differing = [chapter for chapter in chapters if numbers_in(other, chapter, source=own) != (chapter,)]
+    if not differing:
+        return ""
+    numbers = sorted({number for chapter in differing for number in numbers_in(other, chapter, source=own)})
+    named = "、".join("附录（陈光蕊）" if number >= FIRST_APPENDIX else f"第{chinese_number(number)}回" for number in numbers)
+    return f"在{NAMES[other].partition('（')[0]}里是{named}"
 
 
 def _pairs(title: str) -> frozenset[str]:
