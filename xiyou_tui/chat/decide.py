@@ -11,8 +11,9 @@ from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.famous import told_otherwise
+from xiyou_tui.chat.numbers import wrong_number
 from xiyou_tui.chat.scope import find_foreign
-from xiyou_tui.chat.told import Judgement, judge, not_owned, strangers, untold
+from xiyou_tui.chat.told import Judgement, judge, never_together, not_owned, strangers, untold
 from xiyou_tui.chat.untold import find_silence
 from xiyou_tui.corpus.model import Place
 
@@ -104,6 +105,12 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
     apart = strangers(analysis.resolved, retriever.lexicon)
     if apart:
         return Decision("false_premise", f"{'、'.join(apart)}在原著里没有一同出现过。", power, searched)
+    pair = never_together(analysis.resolved, retriever.lexicon)
+    if pair is not None:
+        return Decision("false_premise", f"原著没有一处同时写到{pair[0]}和{pair[1]}。", power, searched)
+    number = wrong_number(analysis.resolved, retriever.edition, retriever.lexicon)
+    if number:
+        return Decision("false_premise", f"问题说到「{number}」，原著在这里没有写过这个数。", power, searched)
     if not evidence.candidates:
         return Decision("unsupported", "问题里没有可以在原著中查找的词语。", 0.0, searched)
     if sureness(evidence) < LEAST:

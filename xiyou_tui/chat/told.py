@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Literal
 
 from xiyou_tui.chat.claims import Claim, read_claims
@@ -15,6 +15,7 @@ from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import BEINGS, Lexicon, load_lexicon
 
 _SCENE_CUT = re.compile(r"[，。！？；：、,!?;:\s]|的时候|以后|之后|之前|那会儿|那晚")
+_ACTING = BEINGS | {"weapon", "treasure", "office"}
 _NEAR, _FAR = 10, 24
 # Deeds of which an event that tells them names both sides in its sentence.
 _PLAIN = frozenset({"kill", "marry", "eat", "steal", "give", "teach"})
@@ -206,6 +207,22 @@ def strangers(question: str, lexicon: Lexicon) -> tuple[str, ...]:
         if not any(number in chapters and acting <= named for number, named in scenes.windows):
             return tuple(entry.name for entry in entries)
     return ()
+
+
+def never_together(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
+    """Two beings or things of the question that no single event names together and the lexicon does not relate; None without."""
+    entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind in _ACTING))
+    for first, second in combinations(entries, 2):
+        if second.id in first.related or first.id in second.related or frozenset((first.id, second.id)) in _pairs():
+            continue
+        return first.name, second.name
+    return None
+
+
+@cache
+def _pairs() -> frozenset[frozenset[str]]:
+    """Everything and everyone that some event names together, by twos."""
+    return frozenset(frozenset(pair) for named in event_names().values() for pair in combinations(named, 2))
 
 
 @dataclass(frozen=True, slots=True)
