@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
 from xiyou_tui.chat.roles import Action, Clause, Role, clauses, load_roles, read_action
+from xiyou_tui.corpus.events import load_events
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import Lexicon, Mention, load_lexicon
 from xiyou_tui.storage.places import find_assets
@@ -27,6 +29,11 @@ _BECAME = re.compile(
     rf"(?:是|由|乃是|为)[^，是]{{0,6}}?(?:一?[只条头个匹棵株根])?[^，是]{{0,3}}?({_ANIMAL})(?:变|成精|修炼|修成|所变|得道|化成|化的|精|妖|转世|下凡|投胎)"
     rf"|(?:原形|本相|真身|原身|本体|真面目)(?:是|为)[^，什谁]{{0,5}}?({_ANIMAL})"
 )
+_APPOINTING = re.compile("封为|封成|封做|封作|封了|封他|加封|册封|封")
+_FIRST_THEN = re.compile("先(.{2,14}?)(?:再|然后|之后|以后|后来|后|才)(.{2,14})")
+# When the companions joined; a place counts where the journey has several events in one chapter.
+_JOINED = {"sun-wukong": 14, "white-dragon-horse": 15, "zhu-bajie": 19, "sha-seng": 22}
+_SETTING_OUT, _SEVERAL = 12, 3
 _SERVED = re.compile("坐骑|座骑|宠物|养的|童子|童儿|书童|脚力")
 
 
@@ -55,7 +62,7 @@ def told_otherwise(question: str, lexicon: Lexicon) -> Otherwise | None:
     for clause in clauses(question, lexicon):
         if not clause.beings:
             continue
-        found = _wrong_end(clause) or _wrong_origin(clause) or _wrong_master(clause) or _wrong_deed(clause)
+        found = _wrong_end(clause) or _wrong_origin(clause) or _wrong_master(clause) or _wrong_post(clause) or _wrong_deed(clause) or _wrong_order(clause, lexicon)
         if found is not None:
             return found
     return None
@@ -114,6 +121,52 @@ def _wrong_master(clause: Clause) -> Otherwise | None:
             told = f"{_name(role.who)}是{owners}的" if owners else f"书中没有写{_name(role.who)}有主人"
             return Otherwise(told, role.chapter)
     return None
+
+
+def _wrong_post(clause: Clause) -> Otherwise | None:
+    for match in _APPOINTING.finditer(clause.text):
+        action = read_action(clause, *match.span())
+        role = _role(action.sufferers) or (_role(action.doers[-1:]) if not action.sufferers else None)
+        post = clause.text[match.end() : match.end() + 8]
+        if role is None or not role.posts or len(post) < 2 or re.search("什么|哪|啥|谁|何|几|时|后|前|的?是|吗", post[:4]):
+            continue
+        if not any(word in post for word in role.posts):
+            return Otherwise(f"{role_end(role)}", role.chapter)
+    return None
+
+
+def _wrong_order(clause: Clause, lexicon: Lexicon) -> Otherwise | None:
+    """先到 A 再到 B, where the way comes to B first."""
+    match = _FIRST_THEN.search(clause.text)
+    if match is None:
+        return None
+    first, then = (lexicon.mentions(part) for part in match.groups())
+    stops = [next((stop for m in part if (stop := _stop(m.entry.id))), 0) for part in (first, then)]
+    if all(stops) and stops[0] > stops[1]:
+        return Otherwise(f"{then[0].entry.name}在第{stops[1]}回，{first[0].entry.name}在第{stops[0]}回，先后正好相反", stops[1])
+    return None
+
+
+def _stop(identifier: str) -> int:
+    """The chapter in which the journey comes to a place or meets someone: for places the first with several events there."""
+    if identifier in _JOINED:
+        return _JOINED[identifier]
+    role = load_roles().get(identifier)
+    return role.chapter if role is not None and role.chapter else _stops().get(identifier, 0)
+
+
+@cache
+def _stops() -> dict[str, int]:
+    lexicon, counts = load_lexicon(), Counter[tuple[str, int]]()
+    for event in load_events():
+        place = lexicon.named(event.place) if event.place else None
+        if place is not None and event.chapter > _SETTING_OUT:
+            counts[place.id, event.chapter] += 1
+    stops: dict[str, int] = {}
+    for (place_id, chapter), often in sorted(counts.items(), key=lambda item: item[0][1]):
+        if often >= _SEVERAL:
+            stops.setdefault(place_id, chapter)
+    return stops
 
 
 def _wrong_deed(clause: Clause) -> Otherwise | None:

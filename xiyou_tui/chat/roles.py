@@ -39,6 +39,8 @@ class Role:
     kin: dict[str, frozenset[str]]
     age: bool
     nameless: bool
+    posts: tuple[str, ...]
+    vanishes: bool
 
     @property
     def fate_told(self) -> bool:
@@ -72,7 +74,7 @@ def load_roles() -> dict[str, Role]:
         entry = lexicon.named(record["who"])
         if entry is None:
             continue
-        kin = {tie: _ids(lexicon, record.get(tie, ())) for tie in ("children", "spouse", "parents", "siblings")}
+        kin = {tie: _ids(lexicon, record.get(tie, ())) for tie in ("children", "spouse", "parents", "siblings", "teacher")}
         roles[entry.id] = Role(
             entry.id,
             tuple(map(fold_loosely, record.get("origin", ()))),
@@ -85,6 +87,8 @@ def load_roles() -> dict[str, Role]:
             kin,
             bool(record.get("age", False)),
             bool(record.get("nameless", False)),
+            tuple(map(fold_loosely, record.get("posts", ()))),
+            bool(record.get("vanishes", False)),
         )
     return roles
 
