@@ -177,8 +177,9 @@ def test_filters(retriever: Retriever) -> None:
 
 
 def test_evidence_tells_answerable_from_unanswerable(retriever: Retriever) -> None:
-    good = retriever.evidence("孙悟空的金箍棒有多重？", top=1)[0]
-    bad = retriever.evidence("诸葛亮草船借箭借了几天？", top=1)[0]
+    # Two passages tie for this one: what counts is that strong evidence is among the first, as it never is for the other.
+    good = max(retriever.evidence("孙悟空的金箍棒有多重？", top=3), key=lambda found: found.strength)
+    bad = max(retriever.evidence("诸葛亮草船借箭借了几天？", top=3), key=lambda found: found.strength)
     assert good.strength > 0.8 > 0.3 > bad.strength
     assert [entry.name for entry in good.named] == ["孙悟空", "如意金箍棒"]
     assert not good.unnamed

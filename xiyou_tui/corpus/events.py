@@ -29,7 +29,10 @@ _MARKS = re.compile(r"[^\w]+")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `chapter` is counted as the tradition without the 陈光蕊 chapter does (101: that chapter as an appendix)."""
+    """One event. `chapter` is counted as the tradition without the 陈光蕊 chapter does (101: that chapter as an appendix).
+
+    `also` are further words it is looked for by, `asks` questions that readers may put to which it is the answer.
+    """
 
     id: str
     chapter: int
@@ -38,6 +41,7 @@ class Event:
     place: str
     key: str
     also: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Anchoring:
 def load_events() -> tuple[Event, ...]:
     """All events that ship with the program, by chapter and place in the text."""
     records = map(json.loads, (find_assets() / "events.jsonl").read_text("utf-8").splitlines())
+    asked = map(json.loads, (find_assets() / "asks.jsonl").read_text("utf-8").splitlines())
+    asks = {str(record["id"]): tuple(record["asks"]) for record in asked}
     return tuple(
         Event(
             str(record["id"]),
@@ -72,6 +78,7 @@ def load_events() -> tuple[Event, ...]:
             str(record["place"]),
             str(record["key"]),
             tuple(record.get("also", ())),
+            asks.get(str(record["id"]), ()),
         )
         for record in records
     )

@@ -34,6 +34,7 @@ class Tuning:
     near_characters: float = 80.0
     best_event: float = 0.5
     second_event: float = 0.5
+    asked: float = 0.5
     neighbour: float = 0.03
     chapter: float = 1.4
     within: float = 0.4
@@ -97,6 +98,7 @@ class Retriever:
         self.texts = GramIndex([fold_loosely(passage.text) for passage in self.passages])
         self.events = _anchored(edition, events)
         self.sentences = GramIndex([_sentence(item.event) for item in self.events])
+        self._asked = GramIndex([fold_loosely("\n".join(item.event.asks)) for item in self.events])
         self._glosses = GramIndex([_described(entry) for entry in self.lexicon.entries])
         self._chapter_of = [passage.chapter for passage in self.passages]
         self._sizes = Counter(self._chapter_of)
@@ -274,6 +276,7 @@ class Retriever:
         for feature in features:
             in_texts = [(self.texts.containing(phrase), share) for phrase, share in feature.phrases]
             in_sentences = [(self.sentences.containing(phrase), share) for phrase, share in feature.phrases]
+            in_sentences += [(self._asked.containing(phrase), share * self.tuning.asked) for phrase, share in feature.phrases]
             size = sum(len(found) for found, _ in in_texts) + sum(len(found) for found, _ in in_sentences)
             if size:
                 jobs.append((size, feature, in_texts, in_sentences))
