@@ -38,6 +38,7 @@ _FATE = re.compile(
         "(?:后来|最后|最终|以后|之后|从此).{0,8}(?:去了?哪|到哪|下落|怎么样了?[？?呢]*$|如何了?[？?呢]*$|怎样了|改嫁|再嫁|又嫁|嫁给|嫁了|娶了谁|成家|活到|活了多|去向|还在吗)|去了哪|下落|去向|改嫁|结局"
     )
 )
+_DIED = re.compile("(?:最后|后来)?(?:是|究竟是|到底是)?(?:怎么死|什么时候死|被谁(?:杀|打死|害死|砍|吃)|死在|死于|几岁死|死后|临死)")
 # What no novel of its time tells of anyone, and of whom this one does.
 _MEASURED = re.compile("身高|有多高|体重|血型|星座|属什么|属相|生肖|生日是|哪年出生|哪一年出生|出生年份|出生在哪一?年|工资|月薪|几两俸禄")
 _SIZED = ("sun-wukong", "niu-mowang", "tang-seng")
@@ -58,7 +59,7 @@ def left_untold(question: str, lexicon: Lexicon) -> str:
             name = last.entry.name
             shifted = Mention(last.entry, 0, len(name))
             carried = Clause(fold_loosely(name) + clause.text, (shifted,))
-        told = _kin_untold(carried) or _name_untold(carried, lexicon) or _age_untold(carried)
+        told = _kin_untold(carried) or _name_untold(carried, lexicon) or _age_untold(carried) or _death_untold(clause, lexicon)
         if told:
             return told
         if clause.beings:
@@ -126,6 +127,21 @@ def _name_untold(clause: Clause, lexicon: Lexicon) -> str:
     if title is not None and title.group() in ("土地", "山神", "白马", "驿丞", "樵夫") and "渔" not in head:
         return f"书中没有写这里的{title.group()}叫什么名字。"
     return ""
+
+
+def _death_untold(clause: Clause, lexicon: Lexicon) -> str:
+    asked = _DIED.search(clause.text)
+    if asked is None:
+        return ""
+    before = [mention for mention in clause.beings if mention.end == asked.start()]
+    place = [m for m in lexicon.mentions(clause.text) if m.entry.kind == "place"]
+    king = re.search("(?:国王|皇帝|王后|皇后|太子|公主)$", clause.text[: asked.start()])
+    if before:
+        role = load_roles().get(before[-1].entry.id)
+        if role is not None and (role.killed or role.open or role.dies):
+            return ""
+        return f"书中没有写{before[-1].entry.name}死。"
+    return f"书中没有写{place[0].entry.name}的{king.group()}死。" if king is not None and place else ""
 
 
 def _age_untold(clause: Clause) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
 from xiyou_tui.chat.asked import left_untold
+from xiyou_tui.chat.binding import unmeasured, untold_verb
 from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
+from xiyou_tui.chat.extract import ALSO, QUOTES
 from xiyou_tui.chat.famous import told_otherwise
 from xiyou_tui.chat.numbers import wrong_number
 from xiyou_tui.chat.scope import find_foreign
@@ -111,6 +113,10 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
     number = wrong_number(analysis.resolved, retriever.edition, retriever.lexicon)
     if number:
         return Decision("false_premise", f"问题说到「{number}」，原著在这里没有写过这个数。", power, searched)
+    bound = untold_verb(analysis.resolved, retriever.lexicon)
+    if bound is not None:
+        said = as_written(bound[1], analysis.resolved)
+        return Decision("false_premise", f"原著写到{bound[0]}和{bound[2]}的地方，没有写过「{said}」。", power, searched)
     if not evidence.candidates:
         return Decision("unsupported", "问题里没有可以在原著中查找的词语。", 0.0, searched)
     if sureness(evidence) < LEAST:
@@ -119,6 +125,9 @@ def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Deci
         lacking = "、".join(as_written(word, analysis.resolved) for word in words)
         lacking = f"没有一段同时写到问题里的这些内容：{lacking}。" if lacking else "没有一段能支持回答。"
         return Decision("unsupported", lacking, power, searched)
+    measure = unmeasured(analysis.resolved, [item.place.text for item in rank(evidence)[: QUOTES + ALSO]])
+    if measure and analysis.kind not in ("count", "list"):
+        return Decision("unsupported", f"相关的原文没有写到「{measure}」。", power, searched)
     return Decision("supported", "", power, searched)
 
 

@@ -41,6 +41,7 @@ class Role:
     nameless: bool
     posts: tuple[str, ...]
     vanishes: bool
+    dies: bool
 
     @property
     def fate_told(self) -> bool:
@@ -89,6 +90,7 @@ def load_roles() -> dict[str, Role]:
             bool(record.get("nameless", False)),
             tuple(map(fold_loosely, record.get("posts", ()))),
             bool(record.get("vanishes", False)),
+            bool(record.get("dies", False)),
         )
     return roles
 

@@ -209,6 +209,11 @@ def strangers(question: str, lexicon: Lexicon) -> tuple[str, ...]:
     return ()
 
 
+def events_naming(first: str, second: str) -> tuple[str, ...]:
+    """The folded words of every event that names both (ids of entries)."""
+    return tuple(item.words for item in _told().get(first, ()) if second in item.named)
+
+
 def never_together(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
     """Two beings or things of the question that no single event names together and the lexicon does not relate; None without."""
     entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind in _ACTING))
