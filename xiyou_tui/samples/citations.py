@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from xiyou_tui.corpus.address import parse_address
-from xiyou_tui.corpus.find import find
+from xiyou_tui.corpus.align import align_text
 from xiyou_tui.corpus.library import Library
 from xiyou_tui.corpus.model import FIRST_APPENDIX, Citation, Edition, span_hash
 from xiyou_tui.errors import CorpusError
@@ -67,8 +67,8 @@ def _other_edition(citation: Citation, library: Library) -> CitedPassage | None:
 def locate(text: str, edition: Edition, *, chapter: int = 0, near: int = 0) -> Citation | None:
     """Where `text` stands in an edition, as a citation, or None.
 
-    Looked for in `chapter` first (nearest to the offset `near`), then in the chapters around it, then everywhere; first
-    character by character, then in any script and with variant characters.
+    Looked for in `chapter` first (nearest to the offset `near`), then in the chapters around it, then everywhere: character
+    by character, then in any script and with variant characters, then by alignment where the edition words it otherwise.
     """
     if not text.strip():
         return None
@@ -77,12 +77,8 @@ def locate(text: str, edition: Edition, *, chapter: int = 0, near: int = 0) -> C
         start = _nearest(candidate.text, text, near if candidate.number == chapter else 0)
         if start >= 0:
             return edition.cite(candidate.number, start, start + len(text))
-    # In another script, with variant characters or other quotation marks: as the reader's search finds it.
-    places = find(edition, text)
-    if not places:
-        return None
-    best = min(places, key=lambda place: (abs(place.chapter - chapter) if chapter else 0, abs(place.start - near)))
-    return edition.cite(best.chapter, best.start, best.end)
+    found = align_text(text, edition, chapter=chapter, near=near)
+    return found.citation if found is not None else None
 
 
 def _nearest(text: str, wanted: str, near: int) -> int:
@@ -170,6 +166,12 @@ def reanchor(sample: Sample, library: Library, store: SampleStore) -> Sample:
     """The sample with every citation that can be found there moved to the current edition; the others stay as they are."""
     found = [look_up(citation, library, store) for citation in sample.citations]
     return replace(sample, citations=tuple(passage.citation for passage in found))
+
+
+def survey(store: SampleStore, library: Library) -> ReanchorReport:
+    """How the citations of all samples stand against the current edition. Changes nothing."""
+    states = [look_up(citation, library, store).state for sample in store.list() for citation in sample.citations]
+    return ReanchorReport(states.count("here"), states.count("moved"), states.count("elsewhere") + states.count("broken"))
 
 
 def reanchor_all(store: SampleStore, library: Library) -> ReanchorReport:

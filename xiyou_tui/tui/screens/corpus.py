@@ -396,3 +396,22 @@ class CorpusScreen(ModeScreen):
     def _edition_changed(self) -> None:
         self._open_edition()
         self.query_one(SidePanel).prepare()
+        if not self.edition.is_synopsis:
+            self._survey_citations()
+
+    @work(thread=True, exclusive=True, group="survey")
+    def _survey_citations(self) -> None:
+        """Say how the citations of the samples stand in the edition that became current."""
+        from xiyou_tui.samples.citations import survey
+        from xiyou_tui.study import open_study
+
+        # A connection belongs to its thread, so this one opens the workplace for itself.
+        study = open_study(self.study.places)
+        try:
+            found = survey(study.samples, study.library)
+        finally:
+            study.close()
+        if found.moved or found.lost:
+            lost = f"，{found.lost} 条找不到（换回原来的底本仍在）" if found.lost else ""
+            text = f"样本引文在这个底本里：{found.kept} 条原位，{found.moved} 条按文字重新定位{lost}。"
+            self.app.call_from_thread(self.notify, text, title="引文", severity="warning" if found.lost else "information", timeout=8)
