@@ -49,11 +49,16 @@ class GrammarProcessor:
         else:
             # The forward pass is on its way while the mask is computed here.
             mx.async_eval(logits)  # type: ignore[no-untyped-call]
-            if not self._matcher.is_stopped():
-                self._matcher.consume_token(int(tokens[-1].item()))  # type: ignore[arg-type]
-        return mx.where(mx.array(self._admitted(logits.shape[-1])), logits, mx.array(-mx.inf, logits.dtype))
+            self.take(int(tokens[-1].item()))  # type: ignore[arg-type]
+        return mx.where(mx.array(self.admitted(logits.shape[-1])), logits, mx.array(-mx.inf, logits.dtype))
 
-    def _admitted(self, width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def take(self, token: int) -> None:
+        """Go on by a token that was sampled."""
+        if not self._matcher.is_stopped():
+            self._matcher.consume_token(token)
+
+    def admitted(self, width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which of `width` token ids may come next."""
         admitted: np.ndarray[Any, np.dtype[np.bool_]] = np.zeros(width, dtype=np.bool_)
         if self._matcher.is_error() or self._matcher.is_stopped():
             admitted[self._ends()] = True

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
-from xiyou_tui.chat.roles import Action, Clause, Role, clauses, load_roles, read_action
-from xiyou_tui.corpus.events import load_events
+from xiyou_tui.chat.course import learnt_elsewhere, wrong_order
+from xiyou_tui.chat.roles import Action, Clause, Otherwise, Role, clauses, load_roles, read_action, role_end
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import Lexicon, Mention, load_lexicon
 from xiyou_tui.storage.places import find_assets
@@ -30,19 +29,7 @@ _BECAME = re.compile(
     rf"|(?:原形|本相|真身|原身|本体|真面目)(?:是|为)[^，什谁]{{0,5}}?({_ANIMAL})"
 )
 _APPOINTING = re.compile("封为|封成|封做|封作|封了|封他|加封|册封|封")
-_FIRST_THEN = re.compile("先(.{2,14}?)(?:再|然后|之后|以后|后来|后|才)(.{2,14})")
-# When the companions joined; a place counts where the journey has several events in one chapter.
-_JOINED = {"sun-wukong": 14, "white-dragon-horse": 15, "zhu-bajie": 19, "sha-seng": 22}
-_SETTING_OUT, _SEVERAL = 12, 3
 _SERVED = re.compile("坐骑|座骑|宠物|养的|童子|童儿|书童|脚力")
-
-
-@dataclass(frozen=True, slots=True)
-class Otherwise:
-    """What the text tells against the question: in words, and the chapter (0: none in particular)."""
-
-    told: str
-    chapter: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +42,7 @@ class Deed:
     to: frozenset[str]
     told: str
     chapter: int
+    never: bool = False
 
 
 def told_otherwise(question: str, lexicon: Lexicon) -> Otherwise | None:
@@ -62,10 +50,10 @@ def told_otherwise(question: str, lexicon: Lexicon) -> Otherwise | None:
     for clause in clauses(question, lexicon):
         if not clause.beings:
             continue
-        found = _wrong_end(clause) or _wrong_origin(clause) or _wrong_master(clause) or _wrong_post(clause) or _wrong_deed(clause) or _wrong_order(clause, lexicon)
+        found = learnt_elsewhere(clause) or _wrong_end(clause) or _wrong_origin(clause) or _wrong_master(clause) or _wrong_post(clause) or _wrong_deed(clause)
         if found is not None:
             return found
-    return None
+    return wrong_order(question, lexicon)
 
 
 def _wrong_end(clause: Clause) -> Otherwise | None:
@@ -87,12 +75,6 @@ def _wrong_end(clause: Clause) -> Otherwise | None:
         if role is not None and role.fate_told and not role.killed and dead is not None and "死" not in role.end:
             return Otherwise(role_end(role), role.chapter)
     return None
-
-
-def role_end(role: Role) -> str:
-    """The end of a role as a sentence with its name."""
-    entry = load_lexicon().get(role.who)
-    return (entry.name if entry is not None else "") + role.end
 
 
 def _wrong_origin(clause: Clause) -> Otherwise | None:
@@ -135,40 +117,6 @@ def _wrong_post(clause: Clause) -> Otherwise | None:
     return None
 
 
-def _wrong_order(clause: Clause, lexicon: Lexicon) -> Otherwise | None:
-    """先到 A 再到 B, where the way comes to B first."""
-    match = _FIRST_THEN.search(clause.text)
-    if match is None:
-        return None
-    first, then = (lexicon.mentions(part) for part in match.groups())
-    stops = [next((stop for m in part if (stop := _stop(m.entry.id))), 0) for part in (first, then)]
-    if all(stops) and stops[0] > stops[1]:
-        return Otherwise(f"{then[0].entry.name}在第{stops[1]}回，{first[0].entry.name}在第{stops[0]}回，先后正好相反", stops[1])
-    return None
-
-
-def _stop(identifier: str) -> int:
-    """The chapter in which the journey comes to a place or meets someone: for places the first with several events there."""
-    if identifier in _JOINED:
-        return _JOINED[identifier]
-    role = load_roles().get(identifier)
-    return role.chapter if role is not None and role.chapter else _stops().get(identifier, 0)
-
-
-@cache
-def _stops() -> dict[str, int]:
-    lexicon, counts = load_lexicon(), Counter[tuple[str, int]]()
-    for event in load_events():
-        place = lexicon.named(event.place) if event.place else None
-        if place is not None and event.chapter > _SETTING_OUT:
-            counts[place.id, event.chapter] += 1
-    stops: dict[str, int] = {}
-    for (place_id, chapter), often in sorted(counts.items(), key=lambda item: item[0][1]):
-        if often >= _SEVERAL:
-            stops.setdefault(place_id, chapter)
-    return stops
-
-
 def _wrong_deed(clause: Clause) -> Otherwise | None:
     wrong: list[tuple[tuple[int, int], Otherwise]] = []
     right: list[tuple[int, int]] = []
@@ -187,6 +135,10 @@ def _wrong_deed(clause: Clause) -> Otherwise | None:
                 wrong.append((match.span(), Otherwise(deed.told, deed.chapter)))
             elif sufferers and deed.to and not sufferers & (deed.to | deed.by) and (not deed.by or doers & deed.by):
                 wrong.append((match.span(), Otherwise(deed.told + _ends(action), deed.chapter)))
+            elif sufferers and deed.to and not sufferers & (deed.to | deed.by) and action.passive and deed.by:
+                wrong.append((match.span(), Otherwise(deed.told + _ends(action), deed.chapter)))
+            elif deed.never and not others & deed.by:
+                wrong.append((match.span(), Otherwise(deed.told, deed.chapter)))
             elif doers & deed.by:
                 right.append(match.span())
     # Another deed of the table may fit the same words.
@@ -231,5 +183,5 @@ def load_deeds() -> tuple[Deed, ...]:
     for line in (find_assets() / "deeds.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
         of = tuple(words(group) for group in record["of"])
-        made.append(Deed(words(record["verb"]), of, ids(record["by"]), ids(record["to"]), record["told"], record["chapter"]))
+        made.append(Deed(words(record["verb"]), of, ids(record["by"]), ids(record["to"]), record["told"], record["chapter"], bool(record.get("never"))))
     return tuple(made)

@@ -20,7 +20,7 @@ _DISGUISE = re.compile("(?:变成|变作|变做|变化|扮成|假扮|冒充|装�
 _MOMENT = re.compile("时|那|话|事|原因|吗|是|$")
 # Who or which one asks for the doer itself.
 _ASKED = re.compile("(?<![用拿在把从到被])(?:谁|何人|哪一?[个位路尊些]|什么(?:人|妖|神|菩萨))")
-_BODY = re.compile("的.{0,3}(?:手|脚|腿|头|眼|耳|鼻|胳膊|背|脸|嘴|心|肚|命|脑|脖|尾|臂|膊|指|角|牙|皮|身)")
+_BODY = re.compile("的.{0,3}(?:手|脚|腿|头|眼|耳|鼻|胳膊|背|脸|嘴|心|肚|命|脑|脖|尾|臂|膊|指|角|牙|皮|身|病|伤)")
 _PASSIVE = re.compile("被|遭")
 
 
@@ -66,6 +66,14 @@ class Action:
     passive: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What the text tells against the question: in words, and the chapter (0: none in particular)."""
+
+    told: str
+    chapter: int
+
+
 @cache
 def load_roles() -> dict[str, Role]:
     """{id: role} of everyone whom the shipped table lists."""
@@ -93,6 +101,12 @@ def load_roles() -> dict[str, Role]:
             bool(record.get("dies", False)),
         )
     return roles
+
+
+def role_end(role: Role) -> str:
+    """The end of a role as a sentence with its name."""
+    entry = load_lexicon().get(role.who)
+    return (entry.name if entry is not None else "") + role.end
 
 
 def clauses(question: str, lexicon: Lexicon) -> Iterator[Clause]:

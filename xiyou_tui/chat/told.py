@@ -15,7 +15,6 @@ from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import BEINGS, Lexicon, load_lexicon
 
 _SCENE_CUT = re.compile(r"[，。！？；：、,!?;:\s]|的时候|以后|之后|之前|那会儿|那晚")
-_ACTING = BEINGS | {"weapon", "treasure", "office"}
 _NEAR, _FAR = 10, 24
 # Deeds of which an event that tells them names both sides in its sentence.
 _PLAIN = frozenset({"kill", "marry", "eat", "steal", "give", "teach"})
@@ -215,19 +214,30 @@ def events_naming(first: str, second: str) -> tuple[str, ...]:
 
 
 def never_together(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
-    """Two beings or things of the question that no single event names together and the lexicon does not relate; None without."""
-    entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind in _ACTING))
+    """Two names of the question that nothing tells together and the lexicon does not relate; None when there are none.
+
+    Beings and things have to stand in one event; a place or an art in an event or the one before or after it.
+    """
+    entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind != "sutra"))
     for first, second in combinations(entries, 2):
-        if second.id in first.related or first.id in second.related or frozenset((first.id, second.id)) in _pairs():
+        pair = frozenset((first.id, second.id))
+        near = {first.kind, second.kind} & {"place", "term"}
+        if second.id in first.related or first.id in second.related or pair in _pairs(1 if near else 0):
             continue
         return first.name, second.name
     return None
 
 
 @cache
-def _pairs() -> frozenset[frozenset[str]]:
-    """Everything and everyone that some event names together, by twos."""
-    return frozenset(frozenset(pair) for named in event_names().values() for pair in combinations(named, 2))
+def _pairs(around: int) -> frozenset[frozenset[str]]:
+    """All twos that some event names together, or it and those up to so many before and after it in its chapter."""
+    by_event, events = event_names(), load_events()
+    found: set[frozenset[str]] = set()
+    for at, event in enumerate(events):
+        near = events[max(0, at - around) : at + around + 1]
+        named = frozenset().union(*(by_event.get(other.id, frozenset()) for other in near if other.chapter == event.chapter))
+        found.update(frozenset(pair) for pair in combinations(named, 2))
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
