@@ -29,7 +29,7 @@ RANK_NAMES, RANK_WORDS = 0.2, 0.4
 # How sure the evidence makes: its strength, the lead of the best passage over the fifth (a question that has its scene finds
 # it with a lead), and a little less for every name that has to fit. Fitted on the even half of the dev questions, held
 # against the odd half; three features on purpose.
-LEAD, PER_NAME, LEAST = 2.0, 0.2, 0.0
+LEAD, PER_NAME, LEAST = 2.0, 0.2, 0.1
 # With a word from outside the novel that may also be meant lightly, the evidence must be this strong.
 LEAST_WITH_WEAK = 0.75
 
