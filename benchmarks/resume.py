@@ -2,7 +2,8 @@
 
     python benchmarks/resume.py [--kills 100] [--steps 300]
 
-Checkpoints are written at every step, so many kills fall into one. Prints how many kills hit, and the largest difference (must be 0).
+Checkpoints are written at every step, and half of the kills wait for one being written. Prints how many kills there were, how many left a
+half-written checkpoint behind, and the largest difference (must be 0).
 """
 
 from __future__ import annotations
@@ -55,12 +56,15 @@ def main() -> None:
         quiet = start_run(study, recipe, name="quiet")
         wait_end(quiet)
         broken = start_run(study, recipe, name="broken")
-        chance, kills = random.Random(7), 0
+        chance, kills, torn = random.Random(7), 0, 0
         while True:
             # From the very start on: importing, loading, stepping, saving.
             deadline = time.monotonic() + (0.3 + chance.random() * 0.5 if chance.random() < 0.1 else 2.0 + chance.random() * 1.5)
             while time.monotonic() < deadline and broken.is_alive():
                 time.sleep(0.005)
+            if kills % 2:
+                while time.monotonic() < deadline + 2 and broken.is_alive() and not any(broken.checkpoints.glob(".step-*")):
+                    pass
             if not broken.is_alive() or kills == parsed.kills:
                 wait_end(broken)
                 if broken.state().status == "finished":
@@ -69,6 +73,7 @@ def main() -> None:
                 os.kill(int((broken.path / "pid").read_text()), signal.SIGKILL)
                 wait_end(broken)
                 kills += 1
+                torn += any(broken.checkpoints.glob(".step-*"))
             resume_run(broken)
 
         def losses(run: RunDirectory) -> list[tuple[int, float]]:
@@ -80,7 +85,7 @@ def main() -> None:
         same = (quiet.path / last).read_bytes() == (broken.path / last).read_bytes()
         repeated = len(losses(broken)) - parsed.steps
         print(
-            f"kills {kills}; steps done again {repeated}; largest difference of losses {difference}; final weights identical: {same}"
+            f"kills {kills}, {torn} in the middle of a checkpoint; steps done again {repeated}; largest difference of losses {difference}; final weights identical: {same}"
         )
 
 

@@ -111,6 +111,7 @@ def theirs(model: Path, data: Path, steps: int, out: Path, compiled: bool) -> di
 def open_ours(model: Path, data: Path, steps: int, chunk: int, out: Path) -> Any:
     """A session on the same rows, as the worker opens it."""
     from xiyou_tui.models.registry import model_hash
+    from xiyou_tui.training.ranks import Ranks
     from xiyou_tui.training.recipe import Recipe
     from xiyou_tui.training.run import RunDirectory, RunMeta
     from xiyou_tui.training.session import open_session
@@ -130,7 +131,7 @@ def open_ours(model: Path, data: Path, steps: int, chunk: int, out: Path) -> Any
     (out / "data.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     record = {"path": str(model), "hash": model_hash(model), "base_hash": "", "parameters": 0}
     run = RunDirectory(out)
-    return open_session(run, RunMeta("bench", 0.0, recipe, {"hash": ""}, record, {}, 7))
+    return open_session(run, RunMeta("bench", 0.0, recipe, {"hash": ""}, record, {}, 7), Ranks())
 
 
 def ours(model: Path, data: Path, steps: int, chunk: int, out: Path, tokens: float) -> dict[str, float]:

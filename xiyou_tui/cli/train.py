@@ -15,6 +15,7 @@ from xiyou_tui.cli.output import emit, say
 from xiyou_tui.cli.train_telling import POLL_SECONDS, duration_text, follow, size_text
 from xiyou_tui.errors import TrainingError
 from xiyou_tui.study import Study
+from xiyou_tui.training.hosts import Host, local_hosts, read_hosts
 from xiyou_tui.training.recipe import PRACTICE, STAGES, Recipe, load_recipe
 from xiyou_tui.training.run import RunDirectory, find_run
 
@@ -52,6 +53,9 @@ def _parser() -> CommandParser:
     start = parser.commands.choices["start"]
     start.add_argument("--after", metavar="运行", help="排在这次运行后面")
     start.add_argument("--chain", metavar="规模", help="通读、问答、偏好依次做：practice、0.5b、3b 或 7b")
+    several = start.add_mutually_exclusive_group()
+    several.add_argument("--ranks", type=int, default=1, metavar="N", help="在这台机器上分成 N 个进程一起训练")
+    several.add_argument("--hosts", type=Path, metavar="文件", help="在几台机器上一起训练：MLX 的主机文件（JSON）")
     start.add_argument("--wait", action="store_true", help="等它结束，过程写到标准错误")
     command("list", "列出所有运行，新的在前", records.list_all)
     show = command("show", "看一次运行：状态、评测、固定提问的回答", records.show)
@@ -98,7 +102,7 @@ def _start(study: Study, parsed: argparse.Namespace) -> int:
     say(estimate.verdict_text)
     for advice in estimate.advice:
         say(f"  可以：{advice}")
-    started = start_plan(study.places, plan, name=parsed.name)
+    started = start_plan(study.places, plan, name=parsed.name, hosts=_hosts(parsed))
     say(f"开始了：{started.name}（{started.id}）")
     return _started(parsed, [started], {"estimate": estimate.as_record(), "warnings": list(plan.warnings)})
 
@@ -116,8 +120,12 @@ def _start_chain(study: Study, parsed: argparse.Namespace) -> int:
     if parsed.model:
         recipes = [recipe.changed("run.model", parsed.model) for recipe in recipes]
     _make_practice_if_wanted(study, recipes[0])
-    runs = start_chain(study, recipes)
+    runs = start_chain(study, recipes, _hosts(parsed))
     return _started(parsed, runs, {})
+
+
+def _hosts(parsed: argparse.Namespace) -> tuple[Host, ...]:
+    return read_hosts(parsed.hosts) if parsed.hosts else local_hosts(parsed.ranks)
 
 
 def _started(parsed: argparse.Namespace, runs: list[RunDirectory], extra: dict[str, Any]) -> int:

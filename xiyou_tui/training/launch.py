@@ -24,6 +24,7 @@ from xiyou_tui.models.child import child_command, child_environment, find_openbl
 from xiyou_tui.models.registry import inspect_model, model_hash
 from xiyou_tui.storage.files import discard, explained, write_bytes, write_json
 from xiyou_tui.storage.places import Places
+from xiyou_tui.training.hosts import Host, ranks_command
 from xiyou_tui.training.plan import Plan as Plan
 from xiyou_tui.training.plan import Workshop as Workshop
 from xiyou_tui.training.plan import plan_run as plan_run
@@ -34,26 +35,29 @@ Command = Literal["pause", "resume", "save", "stop", "abort"]
 COMMANDS = {"pause": "暂停", "resume": "继续", "save": "存一次", "stop": "停止并保存", "abort": "放弃"}
 
 
-def start_run(study: Workshop, recipe: Recipe, *, name: str = "", after: RunDirectory | None = None) -> RunDirectory:
+def start_run(
+    study: Workshop, recipe: Recipe, *, name: str = "", after: RunDirectory | None = None, hosts: Sequence[Host] = ()
+) -> RunDirectory:
     """Start a run and return its directory; the trainer lives on when the caller ends.
 
-    `after` queues it behind another run. Raises TrainingError, ModelError or StorageError before anything is started.
+    `after` queues it behind another run; with `hosts` it trains on all of them at once. Raises TrainingError, ModelError or StorageError before anything is started.
     """
-    return start_plan(study.places, plan_run(study, recipe, after=after), name=name)
+    return start_plan(study.places, plan_run(study, recipe, after=after), name=name, hosts=hosts)
 
 
-def start_chain(study: Workshop, recipes: Sequence[Recipe]) -> list[RunDirectory]:
+def start_chain(study: Workshop, recipes: Sequence[Recipe], hosts: Sequence[Host] = ()) -> list[RunDirectory]:
     """Start the first recipe and queue the others behind it, each starting from what the one before it made."""
     runs: list[RunDirectory] = []
     for recipe in recipes:
         before = runs[-1] if runs else None
-        runs.append(start_run(study, dataclasses.replace(recipe, start_from="last") if before else recipe, after=before))
+        chosen = dataclasses.replace(recipe, start_from="last") if before else recipe
+        runs.append(start_run(study, chosen, after=before, hosts=hosts))
     return runs
 
 
-def start_plan(places: Places, plan: Plan, *, name: str = "") -> RunDirectory:
+def start_plan(places: Places, plan: Plan, *, name: str = "", hosts: Sequence[Host] = ()) -> RunDirectory:
     """Begin a plan: write the run directory in one step, then start its trainer."""
-    run, lock = write_run(places.runs, plan, name)
+    run, lock = write_run(places.runs, plan, name, hosts)
     try:
         spawn_trainer(run, plan.threads, lock)
     except BaseException:
@@ -64,7 +68,7 @@ def start_plan(places: Places, plan: Plan, *, name: str = "") -> RunDirectory:
     return run
 
 
-def write_run(directory: Path, plan: Plan, name: str) -> tuple[RunDirectory, int]:
+def write_run(directory: Path, plan: Plan, name: str, hosts: Sequence[Host] = ()) -> tuple[RunDirectory, int]:
     """The run's directory, written in one step, and its lock, already held: no moment looks like a dead run."""
     created = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(created))
@@ -88,6 +92,8 @@ def write_run(directory: Path, plan: Plan, name: str) -> tuple[RunDirectory, int
             write_json(draft.path / "meta.json", meta.as_record())
             save_recipe(draft.path / "recipe.toml", recipe)
             write_bytes(draft.data, plan.data.dump())
+            if len(hosts) > 1:
+                write_json(draft.hosts, list(hosts))
             if plan.after:
                 write_bytes(draft.path / "queued", plan.after.encode())
             lock = _take_lock(draft)
@@ -143,20 +149,27 @@ def kill_run(run: RunDirectory) -> None:
     """End a trainer that no longer listens, at once; its last checkpoint stays. For when `stop` is not answered."""
     with contextlib.suppress(OSError, ValueError):
         pid = int((run.path / "pid").read_text("utf-8"))
-        if run.is_alive():
+        if not run.is_alive():
+            return
+        if run.hosts.exists():
+            # The process is the launcher of the ranks; what it started here (ranks, connections to other machines) shares its group.
+            os.killpg(pid, signal.SIGKILL)
+        else:
             os.kill(pid, signal.SIGKILL)
 
 
 def spawn_trainer(run: RunDirectory, threads: int, lock: int, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start the trainer of a run and hand it the run's lock."""
+    """Start the trainer of a run, on all its hosts, and hand it (with several ranks: their launcher) the run's lock."""
     run.control.unlink(missing_ok=True)
     environment = child_environment(threads)
     environment["XIYOU_RUN_LOCK"] = str(lock)
+    command = child_command("xiyou_tui.training.worker", str(run.path), *arguments)
+    if run.hosts.exists():
+        command = ranks_command(run.hosts, command, environment)
     with run.log.open("ab") as log:
         child = subprocess.Popen(
-            child_command("xiyou_tui.training.worker", str(run.path), *arguments),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, pass_fds=(lock,),
-        )  # fmt: skip
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, pass_fds=(lock,)
+        )
     write_bytes(run.path / "pid", str(child.pid).encode())
     return child
 

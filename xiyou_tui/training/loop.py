@@ -45,6 +45,8 @@ class Loop:
         self._steps = session.schedule.steps
         self._every = self._recipe.evaluate_every or max(1, math.ceil(self._steps / 10))
         self._position = load_checkpoint(run, session.model, session.optimizer, meta.data["hash"])
+        self._ranks = session.ranks
+        self._require_same_step()
         self._saved = self._position.step if self._position.step else -1
         self._saved_at = time.monotonic()
         self._loss: float | None = None
@@ -121,7 +123,7 @@ class Loop:
                 padding=padding_share(schedule.lengths, [b for step in batches for b in step]),
                 parameters=int(self._meta.model["parameters"]),
                 trainable=trainable,
-                device=str(mx.default_device()),
+                device=str(mx.default_device()) + (f" × {self._ranks.size}" if self._ranks.size > 1 else ""),
             )
         )
         if self._position.step == 0:
@@ -131,7 +133,8 @@ class Loop:
     def _calibrate(self) -> None:
         """Measure the costliest batch there is before the first step, so that memory fails early and the time is known."""
         schedule = self._session.schedule
-        longest = sorted(range(len(schedule.lengths)), key=lambda row: schedule.lengths[row])[-schedule.batch :]
+        share = -(-schedule.batch // self._ranks.size)
+        longest = sorted(range(len(schedule.lengths)), key=lambda row: schedule.lengths[row])[-share:]
         mx.reset_peak_memory()
         self._session.probe(longest)
         started = time.monotonic()
@@ -139,8 +142,7 @@ class Loop:
         seconds = time.monotonic() - started
         batches = self._steps * schedule.accumulate
         # Batches cost by their width; the average one is narrower than the costliest.
-        share = sum(schedule.lengths) / len(schedule.lengths) / max(schedule.lengths)
-        total = seconds * batches * share
+        total = seconds * batches * sum(schedule.lengths) / len(schedule.lengths) / max(schedule.lengths)
         self._writer.write(happened.Calibrated(time.time(), mx.get_peak_memory(), seconds, count, total))
 
     def _evaluate(self) -> bool:
@@ -166,6 +168,8 @@ class Loop:
             )
         system, question = self._meta.data.get("frame", ("", ""))
         session = self._session
+        if not self._ranks.first:
+            return better and step > 0
         for prompt, answer in answer_prompts(session.model, session.tokenizer, self._recipe, (system, question)):
             self._writer.write(happened.Sampled(time.time(), step, prompt, answer))
         return better and step > 0
@@ -213,7 +217,8 @@ class Loop:
     def _save_if_due(self, better: bool, *, evaluated: bool) -> None:
         every = self._recipe.checkpoint_every
         minutes = self._recipe.checkpoint_minutes
-        late = bool(minutes) and time.monotonic() - self._saved_at > 60 * minutes
+        # Clocks differ between ranks, and all must go the same way.
+        late = bool(minutes) and self._ranks.any(time.monotonic() - self._saved_at > 60 * minutes)
         if better or late or (self._position.step % every == 0 if every else evaluated):
             self._save()
 
@@ -222,21 +227,32 @@ class Loop:
         position = self._position
         if position.step == self._saved or position.step == 0:
             return True
+        if self._ranks.any(self._ranks.first and not self._write(position, quiet=quiet)):
+            return False
+        self._saved, self._saved_at = position.step, time.monotonic()
+        path = self._run.checkpoint(position.step).relative_to(self._run.path)
+        self._writer.write(happened.Checkpointed(time.time(), position.step, str(path), position.best_step == position.step))
+        return True
+
+    def _write(self, position: Position, *, quiet: bool) -> bool:
+        session = self._session
         try:
-            path = save_checkpoint(
-                self._run, self._session.model, self._session.optimizer, position, self._session.adapter_config
-            )
+            save_checkpoint(self._run, session.model, session.optimizer, position, session.adapter_config)
         except StorageError as error:
             if not quiet:
                 self._warn(error.code, f"{error.what}{error.next_step}不用重来：之前的检查点都在，过一会儿会再存。")
             return False
-        self._saved, self._saved_at = position.step, time.monotonic()
-        self._writer.write(
-            happened.Checkpointed(
-                time.time(), position.step, str(path.relative_to(self._run.path)), position.best_step == position.step
-            )
-        )
         return True
+
+    def _require_same_step(self) -> None:
+        step, size = self._position.step, self._ranks.size
+        if self._ranks.any(self._ranks.total(step)[0] != step * size):
+            raise TrainingError(
+                "一起训练的各个进程看到的检查点不一样。",
+                kept="检查点都在。",
+                next_step="让各台机器用同一个共享的工作目录，再继续这次运行。",
+                code="ranks",
+            )
 
     def _require_finite(self, step: int, result: StepResult) -> None:
         if math.isfinite(result.loss) and math.isfinite(result.norm):

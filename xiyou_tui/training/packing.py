@@ -85,14 +85,17 @@ class Schedule:
         steps = -(-self.total_batches // self.accumulate)
         return min(steps, self.max_steps) if self.max_steps else steps
 
-    def batches(self, step: int) -> list[list[int]]:
-        """The batches of `step` (from 1): row numbers."""
+    def batches(self, step: int, rank: int = 0, ranks: int = 1) -> list[list[int]]:
+        """The batches of `step` (from 1): row numbers. With several ranks, this one's share of each, empty ones left out.
+
+        Rows of a batch stand in order of length, so dealing them out in turn gives every rank about the same work.
+        """
         first = (step - 1) * self.accumulate
         found = []
         for index in range(first, min(first + self.accumulate, self.total_batches)):
             epoch, within = divmod(index, self.per_epoch)
-            found.append(self._epoch(epoch)[within])
-        return found
+            found.append(self._epoch(epoch)[within][rank::ranks])
+        return [rows for rows in found if rows]
 
     def epoch_after(self, step: int) -> float:
         """How many epochs are done after `step`."""

@@ -107,6 +107,11 @@ class RunDirectory:
         return self.path / "lock"
 
     @property
+    def hosts(self) -> Path:
+        """The hosts of a run with several ranks; others have no such file."""
+        return self.path / "hosts.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

@@ -13,15 +13,16 @@ from typing import Any, cast
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
-from mlx.utils import tree_flatten, tree_map
+from mlx.utils import tree_flatten, tree_map, tree_unflatten
 
 from xiyou_tui.errors import ModelError, TrainingError
 from xiyou_tui.models.registry import inspect_model, model_hash
-from xiyou_tui.storage.files import explained
+from xiyou_tui.storage.files import explained, write_json
 from xiyou_tui.training.checkpoint import CONFIG, WEIGHTS, load_arrays, load_weights, save_arrays
 from xiyou_tui.training.datasets import Encoded, Pair, encode, read_rows
 from xiyou_tui.training.loss import Batch, Parts, make_batch, preference_loss, row_scores, split_model, target_losses
 from xiyou_tui.training.packing import Row, Schedule
+from xiyou_tui.training.ranks import Ranks
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.training.run import RunDirectory, RunMeta
 
@@ -53,9 +54,17 @@ class Session:
     """One model in training. Make it with `open_session`; drop it to free the memory."""
 
     def __init__(
-        self, run: RunDirectory, meta: RunMeta, model: nn.Module, tokenizer: Any, data: Encoded, config: dict[str, Any]
+        self,
+        run: RunDirectory,
+        meta: RunMeta,
+        model: nn.Module,
+        tokenizer: Any,
+        data: Encoded,
+        config: dict[str, Any],
+        ranks: Ranks,
     ) -> None:
         self.recipe = meta.recipe
+        self.ranks = ranks
         self.model = model
         self.tokenizer = tokenizer
         self.data = data
@@ -74,12 +83,14 @@ class Session:
         """Take optimizer step `number` (from 1). The same model, number and rate always give the same result.
 
         Gradients of all the step's batches are summed and divided once by the number of targets, so a long batch counts for more than a
-        short one, and the last, smaller step loses nothing.
+        short one, and the last, smaller step loses nothing. Ranks take their shares of the rows, and all sum up the same way, so that
+        they stay at the same weights.
         """
-        mx.random.seed(step_seed(self.recipe.seed, number))
+        ranks = self.ranks
+        mx.random.seed(step_seed(self.recipe.seed, number, ranks.rank))
         self.model.train()
-        batches = [self.make(rows) for rows in self.schedule.batches(number)]
-        count = sum(batch.count for batch, _ in batches)
+        batches = [self.make(rows) for rows in self.schedule.batches(number, ranks.rank, ranks.size)]
+        (count,) = ranks.total(sum(batch.count for batch, _ in batches))
         gradients: Any = None
         totals = mx.zeros(3)
         for batch, reference in batches:
@@ -88,6 +99,8 @@ class Session:
             totals = totals + sums
             if len(batches) > 1:
                 mx.eval(gradients, totals)
+        if ranks.size > 1:
+            totals, gradients = self._over_ranks(totals, gradients)
         norm = mx.sqrt(mx.stack([mx.square(gradient.astype(mx.float32)).sum() for _, gradient in tree_flatten(gradients)]).sum())
         if self.recipe.clip:
             factor = mx.minimum(1.0, self.recipe.clip / (norm + 1e-6))
@@ -97,6 +110,14 @@ class Session:
         mx.eval(self.model.trainable_parameters(), self.optimizer.state, totals, norm)
         loss, margin, right = _means(totals, count)
         return StepResult(loss, _numbers(norm[None])[0], count, *((margin, right) if self.data.pairs else (None, None)))
+
+    def _over_ranks(self, totals: mx.array, gradients: Any) -> tuple[mx.array, Any]:
+        if gradients is None:
+            # The last batch of an epoch can hold fewer rows than there are ranks.
+            gradients = tree_map(mx.zeros_like, self.model.trainable_parameters())
+        names, arrays = zip(*tree_flatten(gradients), strict=True)
+        totals, *summed = self.ranks.sum([totals, *arrays])
+        return totals, tree_unflatten(list(zip(names, summed, strict=True)))
 
     def probe(self, items: Sequence[int]) -> int:
         """Do all of a step's work on one batch but the update (for measuring); returns its targets."""
@@ -115,12 +136,14 @@ class Session:
             self.data.check_pairs if pairs else self.data.checks[name], self.recipe.evaluate_rows
         )
         totals, count = mx.zeros(3), 0
-        for batch_rows in _in_order(items, self.recipe.batch):
+        for batch_rows in _in_order(items, self.recipe.batch)[self.ranks.rank :: self.ranks.size]:
             batch, reference = self._batch_of(batch_rows)
             _, sums = self._batch_loss(batch, reference, 1)
             totals, count = totals + sums, count + batch.count
             mx.eval(totals)
         self.model.train()
+        (totals,) = self.ranks.sum([totals])
+        (count,) = self.ranks.total(count)
         loss, margin, right = _means(totals, count)
         return CheckResult(loss, count, *((margin, right) if pairs else (None, None)))
 
@@ -167,11 +190,12 @@ class Session:
         for pair in [*self.data.pairs, *self.data.check_pairs]:
             batch = make_batch([pair.chosen, pair.rejected])
             scores[pair.name] = _numbers(row_scores(self.model, self.parts, batch, 2, self.recipe.loss_chunk))
-        kept.write_text(json.dumps(scores), "utf-8")
+        if self.ranks.first:
+            write_json(kept, scores)
         return scores
 
 
-def open_session(run: RunDirectory, meta: RunMeta) -> Session:
+def open_session(run: RunDirectory, meta: RunMeta, ranks: Ranks) -> Session:
     """Load and adapt the model and encode the data of a run. Raises ModelError or TrainingError, before any step, for what can't work."""
     recipe, path = meta.recipe, Path(meta.model["path"])
     card = inspect_model(path)
@@ -185,7 +209,7 @@ def open_session(run: RunDirectory, meta: RunMeta) -> Session:
         raise TrainingError("没有一行可以训练的数据。", next_step="检查样本或底本。", code="no-data")
     _check_tokens(data, card.vocabulary)
     adapter_config = _adapt(model, recipe, meta)
-    return Session(run, meta, model, tokenizer, data, adapter_config)
+    return Session(run, meta, model, tokenizer, data, adapter_config, ranks)
 
 
 def load_model(path: Path) -> tuple[nn.Module, Any]:
@@ -216,9 +240,9 @@ def load_tokenizer(path: Path) -> Any:
         ) from error
 
 
-def step_seed(seed: int, step: int) -> int:
-    """The random seed of one step: with it, dropout depends on nothing that came before."""
-    return (seed * 1_000_003 + step) % 2**63
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """The random seed of one step: with it, dropout depends on nothing that came before, and no two ranks drop alike."""
+    return (seed * 1_000_003 + step + (rank << 52)) % 2**63
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:

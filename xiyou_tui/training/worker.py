@@ -20,6 +20,7 @@ from xiyou_tui.errors import TrainingError, XiyouError
 from xiyou_tui.models.registry import model_hash
 from xiyou_tui.storage.files import write_bytes, write_json
 from xiyou_tui.training import events as happened
+from xiyou_tui.training.ranks import AgreedCommands, Ranks, is_follower, is_launched, join_ranks
 from xiyou_tui.training.reporting import Commands, EventWriter
 from xiyou_tui.training.run import RunDirectory, RunMeta
 
@@ -29,26 +30,31 @@ POLL_SECONDS = 0.2
 def main(arguments: list[str]) -> int:
     """Train the run in the given directory to its end; returns 0 when it ended as it should, 1 when it failed."""
     run = RunDirectory(Path(arguments[0]).resolve())
+    if is_follower():
+        return _follow(run)
     lock = _hold(run)
     if lock is None:
         sys.stderr.write(f"另一个训练进程正在用 {run.path}\n")
         return 1
-    write_bytes(run.path / "pid", str(os.getpid()).encode())
+    if not is_launched():
+        # Of several ranks the launcher's number stands there: the first may run on another machine.
+        write_bytes(run.path / "pid", str(os.getpid()).encode())
     writer = EventWriter(run.metrics)
-    commands = Commands(run.control)
-    commands.listen()
     _stay_awake()
     started = time.monotonic()
     try:
         writer.write(happened.Launched(time.time()))
+        ranks = join_ranks()
+        commands = AgreedCommands(run.control, ranks)
+        commands.listen()
         if "--measure" in arguments:
             _measure(run, writer)
             return 0
         if "--rows" in arguments:
             _show_rows(run, int(arguments[-1]))
             return 0
-        ended = _queue(run, commands)
-        writer.write(ended or _work(run, run.meta(), writer, commands, started))
+        ended = _queue(run, commands, ranks)
+        writer.write(ended or _work(run, run.meta(), writer, commands, started, ranks))
         return 0
     except XiyouError as error:
         writer.write(_failed(run, error))
@@ -63,13 +69,31 @@ def main(arguments: list[str]) -> int:
         (run.path / "pid").unlink(missing_ok=True)
 
 
-def _queue(run: RunDirectory, commands: Commands) -> happened.Finished | None:
+def _follow(run: RunDirectory) -> int:
+    """Train as a rank other than the first: the same work in the same order, but what happens is the first rank's to tell."""
+    _stay_awake()
+    writer = EventWriter(Path(os.devnull))
+    try:
+        ranks = join_ranks()
+        commands = AgreedCommands(run.control, ranks)
+        commands.listen()
+        if _queue(run, commands, ranks) is None:
+            _work(run, run.meta(), writer, commands, time.monotonic(), ranks)
+        return 0
+    except XiyouError as error:
+        sys.stderr.write(error.render() + "\n")
+        return 1
+    finally:
+        writer.close()
+
+
+def _queue(run: RunDirectory, commands: Commands, ranks: Ranks) -> happened.Finished | None:
     """Wait, holding no model, for the run before this one; returns an end when told to stop. Raises TrainingError when that one failed."""
-    if not run.is_queued():
+    if not ranks.any(run.is_queued()):
         return None
     meta = run.meta()
     before = RunDirectory(run.path.parent / meta.after)
-    while before.is_alive():
+    while ranks.any(before.is_alive()):
         if any(command in ("stop", "abort") for command in commands.poll()):
             return happened.Finished(time.time(), 0, "aborted", None, 0.0)
         time.sleep(POLL_SECONDS)
@@ -83,14 +107,20 @@ def _queue(run: RunDirectory, commands: Commands) -> happened.Finished | None:
             )
         trained = before.trained()
         start = {"path": str(trained.model), "adapter": str(trained.adapter or ""), "hash": model_hash(trained.model)}
-        write_json(run.path / "start.json", start)
-    (run.path / "queued").unlink()
+        if ranks.first:
+            write_json(run.path / "start.json", start)
+    if ranks.first:
+        (run.path / "queued").unlink()
+    # Nobody reads what it starts from before it is written.
+    ranks.any(False)
     return None
 
 
-def _work(run: RunDirectory, meta: RunMeta, writer: EventWriter, commands: Commands, started: float) -> happened.Finished:
+def _work(
+    run: RunDirectory, meta: RunMeta, writer: EventWriter, commands: Commands, started: float, ranks: Ranks
+) -> happened.Finished:
     while True:
-        outcome_reason, step, loss = _stretch(run, meta, writer, commands)
+        outcome_reason, step, loss = _stretch(run, meta, writer, commands, ranks)
         if outcome_reason != "paused":
             break
         writer.write(happened.Paused(time.time(), step))
@@ -99,21 +129,23 @@ def _work(run: RunDirectory, meta: RunMeta, writer: EventWriter, commands: Comma
             outcome_reason = "stopped" if told == "stop" else "aborted"
             break
         writer.write(happened.Resumed(time.time(), step))
-    if meta.recipe.adapter == "full" and outcome_reason != "aborted" and (best := run.best_step()) is not None:
+    if ranks.first and meta.recipe.adapter == "full" and outcome_reason != "aborted" and (best := run.best_step()) is not None:
         from xiyou_tui.training.session import export_model
 
         export_model(run, meta, run.checkpoint(best))
     return happened.Finished(time.time(), step, outcome_reason, loss, time.monotonic() - started)
 
 
-def _stretch(run: RunDirectory, meta: RunMeta, writer: EventWriter, commands: Commands) -> tuple[str, int, float | None]:
+def _stretch(
+    run: RunDirectory, meta: RunMeta, writer: EventWriter, commands: Commands, ranks: Ranks
+) -> tuple[str, int, float | None]:
     """One stretch of training; when it returns, the model is out of memory again."""
     import mlx.core as mx
 
     from xiyou_tui.training.loop import Loop
     from xiyou_tui.training.session import open_session
 
-    session = open_session(run, meta)
+    session = open_session(run, meta, ranks)
     outcome = Loop(run, meta, session, writer, commands).train()
     found = (outcome.reason, outcome.position.step, outcome.loss)
     del session, outcome
@@ -127,7 +159,7 @@ def _measure(run: RunDirectory, writer: EventWriter) -> None:
     from xiyou_tui.training.session import open_session
 
     meta = run.meta()
-    Loop(run, meta, open_session(run, meta), writer, Commands(run.control)).measure()
+    Loop(run, meta, open_session(run, meta, Ranks()), writer, Commands(run.control)).measure()
 
 
 def _show_rows(run: RunDirectory, limit: int) -> None:
@@ -147,8 +179,13 @@ def _wait(commands: Commands) -> str:
 
 
 def _hold(run: RunDirectory) -> int | None:
-    """The run's lock: handed down by the launcher, or taken here when started by hand. None when another trainer has it."""
+    """The run's lock: handed down by the launcher, or taken here when started by hand. None when another trainer has it.
+
+    The first of several ranks has none: `mlx.launch`, which lives as long as they, holds it for all (and is no handle of ours).
+    """
     inherited = os.environ.pop("XIYOU_RUN_LOCK", "")
+    if inherited and is_launched():
+        return -1
     if inherited:
         with contextlib.suppress(OSError, ValueError):
             os.set_inheritable(int(inherited), False)
@@ -174,6 +211,11 @@ def _failed(run: RunDirectory, error: XiyouError) -> happened.Failed:
 
 def _explain(error: Exception) -> XiyouError:
     text = str(error)
+    if text.startswith("[ring]"):
+        return TrainingError(
+            "一起训练的另一个进程断了。", kept="已存的检查点都在。", next_step="原因在运行目录的 log.txt；各台机器都在了，再从检查点继续。",
+            code="ranks",
+        )  # fmt: skip
     if (
         isinstance(error, MemoryError)
         or "Unable to allocate" in text
