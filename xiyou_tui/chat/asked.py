@@ -17,13 +17,19 @@ _NAME = re.compile(
         "|姓(?:什么|啥|甚)|(?:真实?|全|本)?(?:姓名|名字|名讳)(?:是|叫|呢|$)|(?:起|取)(?:了|的|过)?(?:个)?(?:什么|啥|何)名"
     )
 )
-_ANOTHER_NAME = re.compile("法名|名号|自称|另外|别名|外号|又叫|也叫|化名|假名|封号|绰号|小名|官名|称号|道号|原来叫|以前叫|大王$|号$|哪[几些两三]|法号|[山洞国寺河庙]$")
+_ANOTHER_NAME = re.compile(
+    "法名|名号|自称|另外|别名|外号|又叫|也叫|化名|假名|封号|绰号|小名|官名|称号|道号|原来叫|以前叫|大王$|号$|哪[几些两三]|法号|[山洞国寺河庙]$"
+)
 _AGE = re.compile("多少岁|几岁|多大(?:年纪|年龄|岁数|了|$)|什么年纪|年纪多大|年纪有多大|年龄|岁数|芳龄|高寿|活了多(?:少年|久)")
-_PRACTICE = re.compile("(?:修炼|修行|修道|炼|修|得道|成精)(?:了)?(?:多少|几百|几千|几|多)(?:年|久)|多少年(?:的)?(?:道行|修行|修炼)|道行.{0,3}多少年")
+_PRACTICE = re.compile(
+    "(?:修炼|修行|修道|炼|修|得道|成精)(?:了)?(?:多少|几百|几千|几|多)(?:年|久)|多少年(?:的)?(?:道行|修行|修炼)|道行.{0,3}多少年"
+)
 _LAY_NAMED = ("tang-seng", "zhu-bajie", "sun-wukong")
 _PRACTISED = ("sun-wukong", "hong-haier", "laoyuan", "tang-seng")
 _BETWEEN = re.compile(
-    fold_loosely("(?:自己|本人|今年|现在|到底|究竟|实际上?|真正|死的?时候?|死后|当时|的|有|已经|那时候?|那年|她|他|它|一共|总共|出场|才能|究|竟|大概|在.{1,6}(?:里|时|时候|之前|以前|前)|当.{2,6}(?:之前|以前|时|的时候))*")
+    fold_loosely(
+        "(?:自己|本人|今年|现在|到底|究竟|实际上?|真正|死的?时候?|死后|当时|的|有|已经|那时候?|那年|她|他|它|一共|总共|出场|才能|究|竟|大概|在.{1,6}(?:里|时|时候|之前|以前|前)|当.{2,6}(?:之前|以前|时|的时候))*"
+    )
 )
 _KIN = {
     "parents": "父母|爹妈|爹娘|爸妈|双亲|亲生父母",
@@ -39,12 +45,18 @@ _FATE = re.compile(
         "(?:后来|最后|最终|以后|之后|从此).{0,8}(?:去了?哪|到哪|下落|怎么样了?[？?呢]*$|如何了?[？?呢]*$|怎样了|改嫁|再嫁|又嫁|嫁给|嫁了|娶了谁|成家|活到|活了多|去向|还在吗)|去了哪|下落|去向|改嫁|结局"
     )
 )
-_DIED = re.compile("(?:最后|后来)?(?:是|究竟是|到底是)?(?:怎么死|什么时候死|被谁(?:杀|打死|害死|砍|吃)|死在|死于|几岁死|死后|临死)")
+_DIED = re.compile(
+    "(?:最后|后来)?(?:是|究竟是|到底是)?(?:怎么死|什么时候死|被谁(?:杀|打死|害死|砍|吃)|死在|死于|几岁死|死后|临死)"
+)
 # What no novel of its time tells of anyone, and of whom this one does.
-_MEASURED = re.compile("身高|有多高|体重|血型|星座|属什么|属相|生肖|生日是|哪年出生|哪一年出生|出生年份|出生在哪一?年|工资|月薪|几两俸禄")
+_MEASURED = re.compile(
+    "身高|有多高|体重|血型|星座|属什么|属相|生肖|生日是|哪年出生|哪一年出生|出生年份|出生在哪一?年|工资|月薪|几两俸禄"
+)
 _SIZED = ("sun-wukong", "niu-mowang", "tang-seng")
 _RELATIVE = re.compile("|".join(_KIN.values()) + "|闺女|哥哥|弟弟|姐姐|妹妹|师父|徒弟")
-_TITLE = re.compile("樵夫|国王|皇帝|太子|王子|王后|皇后|女王|土地|山神|驿丞|太医|白马|太监|宫女|老婆婆|婆婆|屠夫|船夫|店家|店主|大臣|艄公|乳母")
+_TITLE = re.compile(
+    "樵夫|国王|皇帝|太子|王子|王后|皇后|女王|土地|山神|驿丞|太医|白马|太监|宫女|老婆婆|婆婆|屠夫|船夫|店家|店主|大臣|艄公|乳母"
+)
 _CONTINUES = re.compile("俗|本名|真名|[她他它]|爹|妈|父|母|妻|老婆|丈夫|儿子|女儿|今年|年纪|多大|又?姓|名字|叫什么|家")
 
 
@@ -86,7 +98,10 @@ def _kin_untold(clause: Clause) -> str:
         role = load_roles().get(mention.entry.id)
         rest = clause.text[mention.end :]
         for tie, words in _KIN.items():
-            asked = re.match(f"(?!是)(?:的|他|她|和[^的]{{1,6}}的|一?共?(?:有|生)(?:了|过|没有|几|多少)*)?(?:亲生|亲|那个?|[一两二三几]个?|后来的|当.{{2,6}}之前的|[^的]{{1,6}}的)?(?:{words})", rest)
+            asked = re.match(
+                f"(?!是)(?:的|他|她|和[^的]{{1,6}}的|一?共?(?:有|生)(?:了|过|没有|几|多少)*)?(?:亲生|亲|那个?|[一两二三几]个?|后来的|当.{{2,6}}之前的|[^的]{{1,6}}的)?(?:{words})",
+                rest,
+            )
             if asked is None and tie == "children":
                 asked = _BORN.search(rest) if len(clause.beings) == 1 else None
             if asked is not None and not _kin(role, tie) and not _has_kin(mention, clause, tie):
@@ -110,11 +125,20 @@ def _name_untold(clause: Clause, lexicon: Lexicon) -> str:
     head = clause.text[: asked.start()]
     if _ANOTHER_NAME.search(head[-4:]) or _ANOTHER_NAME.search(asked.group()):
         return ""
-    if re.search("俗家(?:的?本?名|的?姓)|俗姓|出家前", clause.text) and clause.beings and clause.beings[0].entry.id not in _LAY_NAMED:
+    if (
+        re.search("俗家(?:的?本?名|的?姓)|俗姓|出家前", clause.text)
+        and clause.beings
+        and clause.beings[0].entry.id not in _LAY_NAMED
+    ):
         return f"书中没有写{clause.beings[0].entry.name}俗家的姓名。"
     if re.search("[十百千].{0,2}[个位名].*(?:各|分别|都|每)", clause.text):
         return "书中没有一一写出他们的名字。"
-    relative = re.search("(?:" + "|".join(f"(?P<{tie}>{words})" for tie, words in _KIN.items() if tie not in ("parents", "teacher")) + ")(?:的|们)?$", head)
+    relative = re.search(
+        "(?:"
+        + "|".join(f"(?P<{tie}>{words})" for tie, words in _KIN.items() if tie not in ("parents", "teacher"))
+        + ")(?:的|们)?$",
+        head,
+    )
     if relative is not None:
         owners = [m for m in clause.beings if m.end <= relative.start() + 1]
         tie = relative.lastgroup or ""
@@ -157,8 +181,17 @@ def _age_untold(clause: Clause) -> str:
             if role is None or not role.age:
                 return f"书中没有写{mention.entry.name}的年纪。"
         measured = _MEASURED.search(clause.text, mention.end)
-        if measured is not None and mention.entry.id not in _SIZED and _BETWEEN.fullmatch(clause.text, mention.end, measured.start()):
+        if (
+            measured is not None
+            and mention.entry.id not in _SIZED
+            and _BETWEEN.fullmatch(clause.text, mention.end, measured.start())
+        ):
             return f"书中没有写{mention.entry.name}的{measured.group().removeprefix('有')}。"
-        if practice is not None and mention.end <= practice.start() and len(clause.beings) == 1 and mention.entry.id not in _PRACTISED:
+        if (
+            practice is not None
+            and mention.end <= practice.start()
+            and len(clause.beings) == 1
+            and mention.entry.id not in _PRACTISED
+        ):
             return f"书中没有写{mention.entry.name}修炼了多少年。"
     return ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
+from xiyou_tui.chat.deeds import TELLING, WORDS
 from xiyou_tui.chat.roles import Clause, clauses
 from xiyou_tui.chat.told import events_naming
 from xiyou_tui.corpus.fold import fold_loosely
@@ -14,7 +16,7 @@ from xiyou_tui.corpus.query import FUNCTION
 # Words between two names that claim no deed, or none in particular.
 _LIGHT = re.compile(
     fold_loosely(
-        "为什么|为啥|为何|怎么样?|如何|到底|究竟|最后|最终|后来|第几次|第[一二三]次|时候|是不是|有没有|觉得|认为|连|打发|遇到|遇见|碰到|碰见|趁|见到|看见|听说|听见|"
+        "路上|半路|一开始|开始|当初|起初|后来|为什么|为啥|为何|怎么样?|如何|到底|究竟|最后|最终|后来|第几次|第[一二三]次|时候|是不是|有没有|觉得|认为|连|打发|遇到|遇见|碰到|碰见|趁|见到|看见|听说|听见|"
         "知道|想要|打算|决定|希望|之前|之后|以前|以后|用什么|用啥|什么|多少|哪[一个位只里]*|谁|怎样|突然|一起|亲自|终于|真的|先|再"
     )
 )
@@ -25,7 +27,7 @@ _LONGEST = 10
 # How a measure may be given: what is asked by 年 may be told by 载.
 _MEASURES = {
     "岁": "岁年春", "年": "年载春秋", "天": "日天", "日": "日天", "棵": "株棵", "回合": "合", "钱": "两钱贯文金", "银子": "两",
-    **{word: word for word in "斤月里丈尺间卷两顷斗层扇变株杯碗场件匹座"},
+    **{word: word for word in "斤月里丈尺间卷两顷斗层扇变株杯碗场件匹座朵张盏本部封块桶缸亩瓶坛盘首句字"},
 }  # fmt: skip
 _ASKED = re.compile("(?<!好)(?:几|多少)个?(" + "|".join(sorted(map(fold_loosely, _MEASURES), key=len, reverse=True)) + ")")
 _NUMERAL = "[一二两三四五六七八九十百千万半数]"
@@ -54,7 +56,9 @@ def untold_verb(question: str, lexicon: Lexicon) -> tuple[str, str, str] | None:
         for first, words, second in _bound(clause):
             told = events_naming(first, second)
             characters = [character for character in _LIGHT.sub("", words) if character not in _FREE]
-            if told and characters and not any(character in text for text in told for character in characters):
+            # An event may tell the same deed in other words.
+            telling = [*characters, *(other for word, deed in WORDS if word in words for other in TELLING[deed])]
+            if told and characters and not any(word in text for text in told for word in telling):
                 names = [entry.name if (entry := lexicon.get(name)) is not None else name for name in (first, second)]
                 return names[0], words, names[1]
     return None
@@ -68,7 +72,7 @@ def _bound(clause: Clause) -> Iterable[tuple[str, str, str]]:
         after = [mention for mention in beings if 0 <= mention.start - match.end() <= 2]
         if before and after:
             yield before[-1].entry.id, text[after[0].end : after[0].end + 6], after[0].entry.id
-    for one, other in zip(beings, beings[1:], strict=False):
+    for one, other in pairwise(beings):
         between = text[one.end : other.start]
         if 0 < len(between) <= _LONGEST and not _JOINT.search(between):
             yield one.entry.id, between, other.entry.id

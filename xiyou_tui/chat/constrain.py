@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import mlx.core as mx
@@ -10,6 +11,8 @@ import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 
 Processor = Callable[[mx.array, mx.array], mx.array]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+_WORKER = ThreadPoolExecutor(1, "mask")
 
 
 def bind_tokenizer(tokenizer: Any) -> LLTokenizer:
@@ -47,19 +50,27 @@ class GrammarProcessor:
         if self._first:
             self._first = False
         else:
-            # The forward pass is on its way while the mask is computed here.
+            # The token's own slice is asked for before the forward pass: afterwards it would stand behind it in the queue.
+            last = tokens[-1:]
+            mx.async_eval(last)  # type: ignore[no-untyped-call]
+            # On a CPU async_eval returns only when little of the pass is left, so the mask is made in a thread beside it.
+            mask = _WORKER.submit(self._after, last, logits.shape[-1])
             mx.async_eval(logits)  # type: ignore[no-untyped-call]
-            self.take(int(tokens[-1].item()))  # type: ignore[arg-type]
-        return mx.where(mx.array(self.admitted(logits.shape[-1])), logits, mx.array(-mx.inf, logits.dtype))
+            return _masked(logits, mask.result())
+        return _masked(logits, self.admitted(logits.shape[-1]))
+
+    def _after(self, last: mx.array, width: int) -> Mask:
+        self.take(int(last.item()))  # type: ignore[arg-type]
+        return self.admitted(width)
 
     def take(self, token: int) -> None:
         """Go on by a token that was sampled."""
         if not self._matcher.is_stopped():
             self._matcher.consume_token(token)
 
-    def admitted(self, width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def admitted(self, width: int) -> Mask:
         """Which of `width` token ids may come next."""
-        admitted: np.ndarray[Any, np.dtype[np.bool_]] = np.zeros(width, dtype=np.bool_)
+        admitted: Mask = np.zeros(width, dtype=np.bool_)
         if self._matcher.is_error() or self._matcher.is_stopped():
             admitted[self._ends()] = True
             return admitted
@@ -72,6 +83,10 @@ class GrammarProcessor:
 
     def _ends(self) -> list[int]:
         return list(self._tokenizer.eos_tokens) or [self._tokenizer.eos_token]
+
+
+def _masked(logits: mx.array, admitted: Mask) -> mx.array:
+    return mx.where(mx.array(admitted), logits, mx.array(-mx.inf, logits.dtype))
 
 
 def bias_processor(tokenizer: Any, bias: dict[str, float]) -> Processor | None:

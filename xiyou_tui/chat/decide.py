@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
@@ -13,7 +13,9 @@ from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.extract import ALSO, QUOTES
 from xiyou_tui.chat.famous import told_otherwise
+from xiyou_tui.chat.foreign import unknown_share
 from xiyou_tui.chat.numbers import wrong_number
+from xiyou_tui.chat.roles import Otherwise
 from xiyou_tui.chat.scope import find_foreign
 from xiyou_tui.chat.told import Judgement, judge, never_together, not_owned, strangers, untold
 from xiyou_tui.chat.untold import find_silence
@@ -32,6 +34,8 @@ RANK_NAMES, RANK_WORDS = 0.2, 0.4
 LEAD, PER_NAME, LEAST = 2.0, 0.2, 0.1
 # With a word from outside the novel that may also be meant lightly, the evidence must be this strong.
 LEAST_WITH_WEAK = 0.75
+# A question that names nobody and nothing of the novel needs its words found, and words that the novel knows.
+LEAST_NAMELESS, MOST_UNKNOWN = 0.55, 0.27
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Decision:
 
     verdict: Verdict
     reason: str
-    strength: float
+    strength: float = 0.0
     searched: tuple[str, ...] = ()
     premise: Judgement | None = None
     shown: tuple[Place, ...] = ()
@@ -80,60 +84,81 @@ def sureness(evidence: Evidence) -> float:
 
 def decide(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Decision:
     """Decide from the evidence alone, in milliseconds."""
-    searched = searched_names(evidence)
     power = strength(evidence)
     foreign = find_foreign(analysis.resolved, retriever.edition, retriever.lexicon)
     if foreign is not None and (foreign.certain or power < LEAST_WITH_WEAK):
         reason = f"问题问到「{foreign.word}」，属于{foreign.label}，不在《西游记》原著之内。"
-        return Decision("out_of_scope", reason, power, searched)
+        found: Decision | None = Decision("out_of_scope", reason, power)
+    else:
+        found = (
+            _told_otherwise(analysis, retriever)
+            or _not_given(analysis, retriever)
+            or _not_so_told(analysis, retriever)
+            or _unsure(analysis, evidence, retriever)
+        )
+    return replace(found or Decision("supported", "", power), strength=power, searched=searched_names(evidence))
+
+
+def _told_otherwise(analysis: Analysis, retriever: Retriever) -> Decision | None:
+    """A false premise of which written knowledge or an event tells better."""
     told = told_otherwise(analysis.resolved, retriever.lexicon)
     if told is not None:
-        return Decision("false_premise", f"原著写的不是这样：{told.told}。", power, searched, shown=_tells(told.told, retriever))
+        return Decision("false_premise", f"原著写的不是这样：{told.told}。", shown=_tells(told, retriever))
     premise = false_premise(analysis, retriever)
     if premise is not None:
-        return Decision("false_premise", _premise_reason(premise, retriever), power, searched, premise)
-    silence = find_silence(analysis.resolved, retriever.lexicon)
+        return Decision("false_premise", _premise_reason(premise, retriever), premise=premise)
+    return None
+
+
+def _not_given(analysis: Analysis, retriever: Retriever) -> Decision | None:
+    """What is asked for, the novel does not give."""
+    asked, lexicon = analysis.resolved, retriever.lexicon
+    silence = find_silence(asked, lexicon) or left_untold(asked, lexicon)
     if silence:
-        return Decision("unsupported", silence, power, searched)
-    silence = left_untold(analysis.resolved, retriever.lexicon)
-    if silence:
-        return Decision("unsupported", silence, power, searched)
-    gap = untold(analysis.resolved, retriever.lexicon)
-    if gap is not None:
-        return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。", power, searched)
-    another = not_owned(analysis.resolved, retriever.lexicon)
-    if another is not None:
-        return Decision("false_premise", f"{another[1]}不是{another[0]}的，原著里它是{another[2]}的。", power, searched)
-    apart = strangers(analysis.resolved, retriever.lexicon)
-    if apart:
-        return Decision("false_premise", f"{'、'.join(apart)}在原著里没有一同出现过。", power, searched)
-    pair = never_together(analysis.resolved, retriever.lexicon)
-    if pair is not None:
-        return Decision("false_premise", f"原著没有一处同时写到{pair[0]}和{pair[1]}。", power, searched)
-    number = wrong_number(analysis.resolved, retriever.edition, retriever.lexicon)
-    if number:
-        return Decision("false_premise", f"问题说到「{number}」，原著在这里没有写过这个数。", power, searched)
-    bound = untold_verb(analysis.resolved, retriever.lexicon)
-    if bound is not None:
-        said = as_written(bound[1], analysis.resolved)
-        return Decision("false_premise", f"原著写到{bound[0]}和{bound[2]}的地方，没有写过「{said}」。", power, searched)
+        return Decision("unsupported", silence)
+    gap = untold(asked, lexicon)
+    return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。") if gap is not None else None
+
+
+def _not_so_told(analysis: Analysis, retriever: Retriever) -> Decision | None:
+    """Names, numbers and words brought together as nothing in the novel does."""
+    asked, lexicon = analysis.resolved, retriever.lexicon
+    reason = ""
+    if (another := not_owned(asked, lexicon)) is not None:
+        reason = f"{another[1]}不是{another[0]}的，原著里它是{another[2]}的。"
+    elif apart := strangers(asked, lexicon):
+        reason = f"{'、'.join(apart)}在原著里没有一同出现过。"
+    elif (pair := never_together(asked, lexicon)) is not None:
+        reason = f"按情节索引，没有一件事同时写到{pair[0]}和{pair[1]}。"
+    elif number := wrong_number(asked, retriever.edition, lexicon):
+        reason = f"问题说到「{number}」，原著在这里没有写过这个数。"
+    elif (bound := untold_verb(asked, lexicon)) is not None:
+        reason = f"按情节索引，写到{bound[0]}和{bound[2]}的地方没有写过「{as_written(bound[1], asked)}」。"
+    return Decision("false_premise", reason) if reason else None
+
+
+def _unsure(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Decision | None:
+    """What was found is too little to answer from."""
     if not evidence.candidates:
-        return Decision("unsupported", "问题里没有可以在原著中查找的词语。", 0.0, searched)
+        return Decision("unsupported", "问题里没有可以在原著中查找的词语。")
+    nameless = not analysis.subjects and not analysis.chapters and not analysis.quoted
+    if nameless and (strength(evidence) < LEAST_NAMELESS or unknown_share(evidence.needs, retriever.edition) > MOST_UNKNOWN):
+        return Decision("unsupported", "问题里没有《西游记》的人物、地方或宝物，所说的事书中也找不到。")
     if sureness(evidence) < LEAST:
         missed = evidence.candidates[0].coverage
         words = (*missed.missed_names, *missed.missed_words)[:4]
         lacking = "、".join(as_written(word, analysis.resolved) for word in words)
-        lacking = f"没有一段同时写到问题里的这些内容：{lacking}。" if lacking else "没有一段能支持回答。"
-        return Decision("unsupported", lacking, power, searched)
+        return Decision("unsupported", f"没有一段同时写到问题里的这些内容：{lacking}。" if lacking else "没有一段能支持回答。")
     measure = unmeasured(analysis.resolved, [item.place.text for item in rank(evidence)[: QUOTES + ALSO]])
     if measure and analysis.kind not in ("count", "list"):
-        return Decision("unsupported", f"相关的原文没有写到「{measure}」。", power, searched)
-    return Decision("supported", "", power, searched)
+        return Decision("unsupported", f"相关的原文没有写到「{measure}」。")
+    return None
 
 
-def _tells(told: str, retriever: Retriever) -> tuple[Place, ...]:
-    """The passages nearest to what the text does tell."""
-    return tuple(retriever.search(told, top=2))
+def _tells(told: Otherwise, retriever: Retriever) -> tuple[Place, ...]:
+    """The passages nearest to what the text does tell, those of its chapter first."""
+    found = retriever.search(told.told, top=12)
+    return tuple(sorted(found, key=lambda place: place.chapter != told.chapter)[:2])
 
 
 def false_premise(analysis: Analysis, retriever: Retriever) -> Judgement | None:

@@ -18,17 +18,109 @@ _NOT_DONE = re.compile("没|不|未|差点|险些|假|谎|以为|冒充|劝|帮|
 _TAKING = re.compile("收走|收去|收服|收伏|收为|收了去|收作|收做|收回|降伏|降服|领走|领回|带走|带回|牵走|牵回|捉回|招安")
 _KILLING = re.compile("打死|打杀|杀死|杀了|杀掉|砍死|筑死|害死|毒死|踢死|咬死|烧死|淹死|勒死|处死|弄死|刺死|灭掉|推下井|吃掉")
 _DEAD = re.compile("(?:被|是)?(?:怎么|如何)?(?:死了|死后|死的|被打死|被杀|丧命|之死|阵亡|死掉)")
-_KINDS = (
-    "老虎 虎 豹子 豹 狮子 狮 大象 象 狼 苍狼 狐狸 狐 鼠 老鼠 貂鼠 兔子 兔 鹿 白鹿 梅花鹿 牛 青牛 黄牛 水牛 羊 羚羊 山羊 马 猪 狗 猫 熊 黑熊 狗熊 猴 猴子 猕猴 "
-    "蛇 蟒 蟒蛇 蜈蚣 蝎子 蜘蛛 蜜蜂 蝙蝠 龟 乌龟 老鼋 鳖 王八 鱼 鲤鱼 金鱼 鲇鱼 鳜鱼 虾 螃蟹 龙 鼍 鹰 老鹰 孔雀 凤凰 乌鸦 鸟 大雕 大鹏 鹏 鹤 仙鹤 公鸡 鸡 鸭 鹅 犀牛 "
-    "松树 柏树 杏树 桃树 柳树 枫树 竹子 树 花 骷髅 僵尸 石头 蛤蟆 青蛙 蟾蜍 刺猬 獾 蚯蚓 蚂蚁"
-).split()
+_KINDS = [
+    "老虎",
+    "虎",
+    "豹子",
+    "豹",
+    "狮子",
+    "狮",
+    "大象",
+    "象",
+    "狼",
+    "苍狼",
+    "狐狸",
+    "狐",
+    "鼠",
+    "老鼠",
+    "貂鼠",
+    "兔子",
+    "兔",
+    "鹿",
+    "白鹿",
+    "梅花鹿",
+    "牛",
+    "青牛",
+    "黄牛",
+    "水牛",
+    "羊",
+    "羚羊",
+    "山羊",
+    "马",
+    "猪",
+    "狗",
+    "猫",
+    "熊",
+    "黑熊",
+    "狗熊",
+    "猴",
+    "猴子",
+    "猕猴",
+    "蛇",
+    "蟒",
+    "蟒蛇",
+    "蜈蚣",
+    "蝎子",
+    "蜘蛛",
+    "蜜蜂",
+    "蝙蝠",
+    "龟",
+    "乌龟",
+    "老鼋",
+    "鳖",
+    "王八",
+    "鱼",
+    "鲤鱼",
+    "金鱼",
+    "鲇鱼",
+    "鳜鱼",
+    "虾",
+    "螃蟹",
+    "龙",
+    "鼍",
+    "鹰",
+    "老鹰",
+    "孔雀",
+    "凤凰",
+    "乌鸦",
+    "鸟",
+    "大雕",
+    "大鹏",
+    "鹏",
+    "鹤",
+    "仙鹤",
+    "公鸡",
+    "鸡",
+    "鸭",
+    "鹅",
+    "犀牛",
+    "松树",
+    "柏树",
+    "杏树",
+    "桃树",
+    "柳树",
+    "枫树",
+    "竹子",
+    "树",
+    "花",
+    "骷髅",
+    "僵尸",
+    "石头",
+    "蛤蟆",
+    "青蛙",
+    "蟾蜍",
+    "刺猬",
+    "獾",
+    "蚯蚓",
+    "蚂蚁",
+]
 _ANIMAL = "|".join(sorted(map(fold_loosely, _KINDS), key=len, reverse=True))
 _BECAME = re.compile(
     rf"(?:是|由|乃是|为)[^，是]{{0,6}}?(?:一?[只条头个匹棵株根])?[^，是]{{0,3}}?({_ANIMAL})(?:变|成精|修炼|修成|所变|得道|化成|化的|精|妖|转世|下凡|投胎)"
     rf"|(?:原形|本相|真身|原身|本体|真面目)(?:是|为)[^，什谁]{{0,5}}?({_ANIMAL})"
 )
 _APPOINTING = re.compile("封为|封成|封做|封作|封了|封他|加封|册封|封")
+_OF = re.compile("(?:家|座下|身边|门下|养)?的?[^是谁哪]{0,2}")
 _SERVED = re.compile("坐骑|座骑|宠物|养的|童子|童儿|书童|脚力")
 
 
@@ -50,7 +142,14 @@ def told_otherwise(question: str, lexicon: Lexicon) -> Otherwise | None:
     for clause in clauses(question, lexicon):
         if not clause.beings:
             continue
-        found = learnt_elsewhere(clause) or _wrong_end(clause) or _wrong_origin(clause) or _wrong_master(clause) or _wrong_post(clause) or _wrong_deed(clause)
+        found = (
+            learnt_elsewhere(clause)
+            or _wrong_end(clause)
+            or _wrong_origin(clause)
+            or _wrong_master(clause)
+            or _wrong_post(clause)
+            or _wrong_deed(clause)
+        )
         if found is not None:
             return found
     return wrong_order(question, lexicon)
@@ -67,7 +166,7 @@ def _wrong_end(clause: Clause) -> Otherwise | None:
             doers = {mention.entry.id for mention in action.doers}
             if final and role.taken and doers & role.killed:
                 continue
-            if doers and not doers & rightful or not doers and action.passive and not rightful:
+            if (doers and not doers & rightful) or (not doers and action.passive and not rightful):
                 return Otherwise(role_end(role), role.chapter)
     for mention in clause.beings:
         role = load_roles().get(mention.entry.id)
@@ -80,7 +179,11 @@ def _wrong_end(clause: Clause) -> Otherwise | None:
 def _wrong_origin(clause: Clause) -> Otherwise | None:
     for match in _BECAME.finditer(clause.text):
         kind = match[1] or match[2]
-        before = [mention for mention in clause.beings if mention.end <= match.end() and mention.start < match.start(match.lastindex or 0)]
+        before = [
+            mention
+            for mention in clause.beings
+            if mention.end <= match.end() and mention.start < match.start(match.lastindex or 0)
+        ]
         role = load_roles().get(before[-1].entry.id) if before else None
         if role is None or not role.origin or any(kind in word or word in kind for word in role.origin):
             continue
@@ -96,9 +199,15 @@ def _wrong_master(clause: Clause) -> Otherwise | None:
         role = load_roles().get(mention.entry.id)
         if role is None or not role.origin or not role.end:
             continue
-        masters = [m for m in clause.beings if m.end <= served.start() and served.start() - m.end <= 3 and m is not mention]
+        masters = [
+            m
+            for m in clause.beings
+            if m is not mention and m.end <= served.start() and _OF.fullmatch(clause.text[m.end : served.start()])
+        ]
         asked = re.search("(?:谁|哪.{0,4})(?:家)?(?:的|养的)?$", clause.text[: served.start()])
-        if masters and masters[-1].entry.id not in role.owner | role.taken or asked and not masters and not role.owner | role.taken:
+        if (masters and masters[-1].entry.id not in role.owner | role.taken) or (
+            asked and not masters and not role.owner | role.taken
+        ):
             owners = "、".join(_name(owner) for owner in sorted(role.owner))
             told = f"{_name(role.who)}是{owners}的" if owners else f"书中没有写{_name(role.who)}有主人"
             return Otherwise(told, role.chapter)
@@ -110,7 +219,12 @@ def _wrong_post(clause: Clause) -> Otherwise | None:
         action = read_action(clause, *match.span())
         role = _role(action.sufferers) or (_role(action.doers[-1:]) if not action.sufferers else None)
         post = clause.text[match.end() : match.end() + 8]
-        if role is None or not role.posts or len(post) < 2 or re.search("什么|哪|啥|谁|何|几|时|后|前|的?是|吗", post[:4]):
+        if (
+            role is None
+            or not role.posts
+            or len(post) < 2
+            or re.match("了?(?:一?个)?(?:什么|哪|啥|谁|何|几|多)|时|后|前|以后|之后|的|吗|是|官|神$", post)
+        ):
             continue
         if not any(word in post for word in role.posts):
             return Otherwise(f"{role_end(role)}", role.chapter)
@@ -133,9 +247,12 @@ def _wrong_deed(clause: Clause) -> Otherwise | None:
             others = {m.entry.id for m in clause.beings} - sufferers
             if doers and deed.by and not doers & deed.by and (action.passive or not others & deed.by):
                 wrong.append((match.span(), Otherwise(deed.told, deed.chapter)))
-            elif sufferers and deed.to and not sufferers & (deed.to | deed.by) and (not deed.by or doers & deed.by):
-                wrong.append((match.span(), Otherwise(deed.told + _ends(action), deed.chapter)))
-            elif sufferers and deed.to and not sufferers & (deed.to | deed.by) and action.passive and deed.by:
+            elif (
+                sufferers
+                and deed.to
+                and not sufferers & (deed.to | deed.by)
+                and (not deed.by or doers & deed.by or action.passive)
+            ):
                 wrong.append((match.span(), Otherwise(deed.told + _ends(action), deed.chapter)))
             elif deed.never and not others & deed.by:
                 wrong.append((match.span(), Otherwise(deed.told, deed.chapter)))
@@ -183,5 +300,15 @@ def load_deeds() -> tuple[Deed, ...]:
     for line in (find_assets() / "deeds.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
         of = tuple(words(group) for group in record["of"])
-        made.append(Deed(words(record["verb"]), of, ids(record["by"]), ids(record["to"]), record["told"], record["chapter"], bool(record.get("never"))))
+        made.append(
+            Deed(
+                words(record["verb"]),
+                of,
+                ids(record["by"]),
+                ids(record["to"]),
+                record["told"],
+                record["chapter"],
+                bool(record.get("never")),
+            )
+        )
     return tuple(made)

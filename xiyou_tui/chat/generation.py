@@ -13,6 +13,8 @@ from xiyou_tui.chat.protocol import GenerateRequest, PromptTooLong
 
 # Prompt tokens read at a time: small enough that a stop is heard while a long prompt is read.
 PREFILL_STEP = 512
+# Tokens that sampling chooses among; at a top_p of 0.8 the choice is nearly always among far fewer.
+CANDIDATES = 1024
 # Tokens of the context that are kept free for the answer.
 RESERVED = 128
 
@@ -53,7 +55,6 @@ class LoadedModel:
         conversation does not fit the model's context."""
         import mlx.core as mx
         from mlx_lm.generate import stream_generate
-        from mlx_lm.sample_utils import make_sampler
 
         started = time.perf_counter()
         prompt = self._prompt(request)
@@ -77,7 +78,7 @@ class LoadedModel:
                 self.tokenizer,
                 rest,
                 max_tokens=budget,
-                sampler=make_sampler(request.temperature, request.top_p),
+                sampler=nucleus_sampler(request.temperature, request.top_p),
                 logits_processors=processors,
                 prompt_cache=self._cache,
                 prefill_step_size=PREFILL_STEP,
@@ -182,6 +183,30 @@ def load_model(path: str, adapter: str = "") -> LoadedModel:
         raise FileNotFoundError(adapter)
     loaded = load(path, adapter_path=adapter or None)
     return LoadedModel(path, adapter, loaded[0], loaded[1])
+
+
+def nucleus_sampler(temperature: float, top_p: float) -> Callable[[Any], Any]:
+    """A sampler from log-probabilities: greedy at temperature 0, else from the fewest tokens that make up `top_p`.
+
+    Only the CANDIDATES likeliest are looked at: to sort a vocabulary of 150k takes as long on a CPU as a small model's forward pass.
+    """
+    import mlx.core as mx
+
+    def sample(logprobs: Any) -> Any:
+        if temperature <= 0:
+            return mx.argmax(logprobs, axis=-1)
+        most = min(CANDIDATES, logprobs.shape[-1])
+        places = mx.argpartition(-logprobs, most - 1, axis=-1)[..., :most]
+        found = mx.take_along_axis(logprobs, places, axis=-1)
+        order = mx.argsort(-found, axis=-1)
+        places, found = mx.take_along_axis(places, order, axis=-1), mx.take_along_axis(found, order, axis=-1)
+        # A token stays while those before it are not yet enough; the likeliest always does.
+        before = mx.cumsum(mx.exp(found.astype(mx.float32)), axis=-1, inclusive=False)
+        held = mx.where(before < top_p, found, -mx.inf)
+        chosen = mx.random.categorical(held / temperature)
+        return mx.take_along_axis(places, chosen[..., None], axis=-1)[..., 0]
+
+    return sample
 
 
 def repeats(text: str, *, window: int = 40) -> bool:

@@ -7,7 +7,7 @@ import re
 from xiyou_tui.corpus.find import find
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import Lexicon
-from xiyou_tui.corpus.model import Edition, chinese_number
+from xiyou_tui.corpus.model import Edition
 
 _NUMBER = re.compile(
     r"(?<![第几来数])([一二两三四五六七八九][一二两三四五六七八九十百千万零]*[十百千万][一二两三四五六七八九十百千万零]*|[十百千][一二三四五六七八九]|[0-9]{2,5}|[两三四五六七八九](?=年))(?:多|余|来)?"
@@ -16,7 +16,16 @@ _NUMBER = re.compile(
 _REACH = 200
 # Days and rounds are counted loosely.
 # What the text may say for a measure.
-_MEASURES = {"年": "年载岁春", "岁": "岁年载", "变": "变般", "难": "难", "人": "人个名员众", "根": "根条", "天": "天日", "日": "天日"}
+_MEASURES = {
+    "年": "年载岁春",
+    "岁": "岁年载",
+    "变": "变般",
+    "难": "难",
+    "人": "人个名员众",
+    "根": "根条",
+    "天": "天日",
+    "日": "天日",
+}
 _HEADS = "个位名员众口人条只头匹尊"
 # Near these every number stands somewhere.
 _EVERYWHERE = frozenset({"sun-wukong", "tang-seng", "zhu-bajie", "sha-seng", "xitian", "xi-tian"})
@@ -38,7 +47,7 @@ def wrong_number(question: str, edition: Edition, lexicon: Lexicon) -> str:
         if measure in _LOOSE:
             continue
         if number.isdecimal():
-            number = chinese_number(int(number))
+            number = _written(int(number))
         if not names:
             continue
         # The text may put another measure, or none: 一万三千五百斤, 三百六十五名.
@@ -48,6 +57,22 @@ def wrong_number(question: str, edition: Edition, lexicon: Lexicon) -> str:
         if next(near, None) is None:
             return match.group()
     return ""
+
+
+def _written(number: int) -> str:
+    """13500 as the text writes it: 一万三千五百."""
+    digits, gap = str(number), False
+    parts: list[str] = []
+    for at, digit in enumerate(digits):
+        if digit == "0":
+            gap = bool(parts)
+            continue
+        parts.append(
+            ("零" if gap else "") + "一二三四五六七八九"[int(digit) - 1] + "万千百十 "[at - len(digits) + 5 :][:1].strip()
+        )
+        gap = False
+    written = "".join(parts)
+    return written.removeprefix("一") if 10 <= number < 20 else written
 
 
 def _measured(edition: Edition, chapter: int, at: int, measures: str) -> bool:

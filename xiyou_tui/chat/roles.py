@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import BEINGS, Lexicon, Mention, load_lexicon
@@ -156,7 +157,7 @@ def _owns(text: str, mention: Mention) -> bool:
 
 
 @cache
-def _records() -> tuple[dict[str, object], ...]:
+def _records() -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(line) for line in (find_assets() / "roles.jsonl").read_text("utf-8").splitlines())
 
 
@@ -171,6 +172,5 @@ def _called() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found, key=lambda item: -len(item[0])))
 
 
-def _ids(lexicon: Lexicon, names: object) -> frozenset[str]:
-    assert isinstance(names, list | tuple)
+def _ids(lexicon: Lexicon, names: Sequence[str]) -> frozenset[str]:
     return frozenset(entry.id if (entry := lexicon.named(name)) is not None else name for name in names)
