@@ -47,6 +47,7 @@ def test_kin_is_told_from_both_sides() -> None:
         ("红孩儿被如来收走以后做了什么？", "观音"),  # taken by another
         ("红孩儿是怎么被孙悟空打死的？", "善财童子"),  # never killed
         ("观音把蜘蛛精收去做了什么？", "孙悟空"),  # killed, not taken
+        ("唐太宗为什么杀了魏征？", "没有写"),  # nobody killed
         ("白鹿精的原形是老虎吗？", "白鹿"),  # another origin
         ("青牛精是观音的坐骑吗？", "太上老君"),  # another master
         ("南山大王是谁的坐骑？", "没有写"),  # no master at all
@@ -69,6 +70,7 @@ def test_what_belongs_to_another_is_told(question: str, told: str) -> None:
     [
         "红孩儿被观音收走以后做了什么？",
         "六耳猕猴是怎么被孙悟空打死的？",
+        "刘洪为什么打死陈光蕊？",
         "白鹿精的原形是白鹿吗？",
         "青牛精是太上老君的坐骑吗？",
         "猪八戒为什么调戏嫦娥？",

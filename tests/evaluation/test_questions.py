@@ -31,7 +31,7 @@ def test_a_set_is_found_by_name_and_by_path(places: Places, set_file: Path) -> N
     own = places.data / "questions" / "mine.jsonl"
     own.parent.mkdir()
     own.write_bytes(set_file.read_bytes())
-    assert [path.stem for path in list_sets(places)] == ["dev", "mine"]
+    assert [path.stem for path in list_sets(places)] == ["dev", "fresh", "mine"]
     assert find_set(places, "mine").hash == find_set(places, str(set_file)).hash
     with pytest.raises(EvaluationError) as failure:
         find_set(places, "nowhere")

@@ -36,6 +36,11 @@ def locate_quote(quote: str, edition: Edition, shown: tuple[Place, ...] = (), nu
         at = text.find(wanted)
         if at >= 0:
             return _place(edition, place.chapter, place.start + at, place.start + at + len(wanted))
+    # As it is written first: the search also finds other characters for the same word, and may find them earlier.
+    for chapter in edition.chapters:
+        at = chapter.text.find(wanted)
+        if at >= 0:
+            return _place(edition, chapter.number, at, at + len(wanted))
     found = find(edition, wanted, limit=1)
     return found[0] if found else None
 

@@ -54,6 +54,8 @@ class EngineClient:
         self._turn = asyncio.Lock()
         self._current = ""
         self._stopping = asyncio.Event()
+        self._texts: tuple[str, Sequence[str]] = ("", ())
+        self._told = ""
         self.loaded = ""
         self.garbage = 0
 
@@ -113,6 +115,9 @@ class EngineClient:
                 while True:
                     attempt += 1
                     await self.start()
+                    if request.edition and request.edition == self._texts[0] != self._told:
+                        await self._send({"type": "edition", "id": request.edition, "texts": list(self._texts[1])})
+                        self._told = request.edition
                     await self._send(request.as_record())
                     crashed = False
                     async for event in self._stream(request.id):
@@ -142,6 +147,10 @@ class EngineClient:
                 if not settled and self.state == "busy":
                     await self._settle(request.id)
                 self._current = ""
+
+    def offer(self, edition: str, texts: Sequence[str]) -> None:
+        """The texts of the edition that a request may name; they go to the engine once, when one does."""
+        self._texts = (edition, texts)
 
     async def stop(self) -> None:
         """Ask the running generation to end; `ask` then yields a done event with finish "stopped" at once."""
@@ -266,7 +275,7 @@ class EngineClient:
 
     async def _end(self) -> None:
         process, reader = self._process, self._reader
-        self._process, self._reader, self.loaded = None, None, ""
+        self._process, self._reader, self.loaded, self._told = None, None, "", ""
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

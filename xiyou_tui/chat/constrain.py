@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+
+from xiyou_tui.chat.grammar import FORBIDDEN, whole_grammar
 
 Processor = Callable[[mx.array, mx.array], mx.array]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+# The defaults of llguidance are made for grammars of a page. A lexer state takes one or two kilobytes.
+_PLENTY, _MOST_STATES = 1_000_000_000, 500_000
 _WORKER = ThreadPoolExecutor(1, "mask")
 
 
@@ -24,7 +28,22 @@ def bind_tokenizer(tokenizer: Any) -> LLTokenizer:
 
     inner = getattr(tokenizer, "_tokenizer", tokenizer)
     ends = sorted(int(token) for token in getattr(tokenizer, "eos_token_ids", None) or [inner.eos_token_id])
-    return from_tokenizer(inner, eos_token=ends)
+    # Most entries may stand in the model's own words: they are admitted at one stroke instead of being read one by one.
+    return from_tokenizer(inner, eos_token=ends, slices=[f"[^{FORBIDDEN}]{{1,40}}"])
+
+
+def compile_whole(tokenizer: LLTokenizer, texts: Sequence[str]) -> LLMatcher:
+    """The matcher of `whole_grammar` over a whole edition: seconds of work and half a gigabyte, so keep it.
+
+    Raises ValueError when llguidance can't build it.
+    """
+    limits = LLParserLimits(
+        initial_lexer_fuel=_PLENTY, step_lexer_fuel=_PLENTY, max_grammar_size=_PLENTY // 10, max_lexer_states=_MOST_STATES
+    )
+    matcher = LLMatcher(tokenizer, whole_grammar(texts), limits=limits)
+    if matcher.is_error():
+        raise ValueError(matcher.get_error())
+    return matcher
 
 
 class GrammarProcessor:
@@ -34,9 +53,10 @@ class GrammarProcessor:
     tokenizer's vocabulary (padded heads) are masked. Not for speculative decoding.
     """
 
-    def __init__(self, tokenizer: LLTokenizer, grammar: str) -> None:
+    def __init__(self, tokenizer: LLTokenizer, grammar: str | LLMatcher) -> None:
+        """From a grammar, or from a compiled matcher, of which a copy is used. Raises ValueError for a grammar that is none."""
         self._tokenizer = tokenizer
-        self._matcher = LLMatcher(tokenizer, grammar)
+        self._matcher = LLMatcher(tokenizer, grammar) if isinstance(grammar, str) else grammar.deep_copy()
         self._first = True
         self.error = self._matcher.get_error() if self._matcher.is_error() else ""
         if self.error:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, PromptTooLong, decode, parse_generate
 
 if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
     from xiyou_tui.chat.generation import LoadedModel
 
 
@@ -26,6 +28,9 @@ class Engine:
         self._requests: queue.Queue[dict[str, Any]] = queue.Queue()
         self._stopped: set[str] = set()
         self._model: LoadedModel | None = None
+        self._texts: tuple[str, tuple[str, ...]] = ("", ())
+        # The compiled grammar of the whole edition, by edition and tokenizer: another adapter needs no other.
+        self._whole: tuple[tuple[str, str], LLMatcher] | None = None
 
     def run(self) -> None:
         """Serve until the input ends; the process then exits at once, even in the middle of a generation."""
@@ -40,6 +45,8 @@ class Engine:
             match record.get("type"):
                 case "generate":
                     self._generate(record)
+                case "edition":
+                    self._texts = str(record.get("id", "")), tuple(map(str, record.get("texts", ())))
                 case "release":
                     self._release()
                 case "ping":
@@ -63,9 +70,10 @@ class Engine:
             request = parse_generate(record)
             if request.id not in self._stopped:
                 model = self._ready_model(request)
+                whole = self._whole_edition(model, request) if request.edition and request.constrained else None
                 self._emit(EngineEvent("prefill", name))
                 outcome = model.generate(
-                    request, lambda text: self._emit(EngineEvent("token", name, text)), lambda: name in self._stopped
+                    request, lambda text: self._emit(EngineEvent("token", name, text)), lambda: name in self._stopped, whole
                 )
                 data = {
                     "tokens": outcome.tokens,
@@ -102,7 +110,26 @@ class Engine:
         self._emit(EngineEvent("loaded", request.id, request.model, {"seconds": round(time.perf_counter() - started, 3)}))
         return self._model
 
+    def _whole_edition(self, model: LoadedModel, request: GenerateRequest) -> LLMatcher | None:
+        """The grammar over the edition a request names; None where its texts are not here or the tokenizer can't be read."""
+        edition, texts = self._texts
+        if edition != request.edition:
+            return None
+        key = (edition, model.fingerprint())
+        if self._whole is None or self._whole[0] != key:
+            self._whole = None
+            self._emit(EngineEvent("loading", request.id, "正在备好全书的引文（每个底本一次）…"))
+            from xiyou_tui.chat.constrain import compile_whole
+
+            try:
+                self._whole = key, compile_whole(model.bound(), texts)
+            except ValueError as error:
+                sys.stderr.write(f"whole edition: {error}\n")
+                return None
+        return self._whole[1]
+
     def _release(self) -> None:
+        self._whole = None
         self._free()
         self._emit(EngineEvent("released"))
 

@@ -160,6 +160,10 @@ def _wrong_end(clause: Clause) -> Otherwise | None:
         for match in pattern.finditer(clause.text):
             action = read_action(clause, *match.span())
             role = _role(action.sufferers)
+            if not final and action.doers and action.sufferers and (role is None or not role.mortal):
+                named = action.sufferers[0].entry
+                if named.kind == "person" and not _denied(clause, action, match.start(), _DENIED):
+                    return Otherwise(f"书中没有写{named.name}被杀", role.chapter if role is not None else 0)
             if role is None or not role.fate_told or _denied(clause, action, match.start(), _DENIED):
                 continue
             rightful = (role.taken or role.killed) if final else role.killed

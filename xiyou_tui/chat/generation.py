@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xiyou_tui.chat.grammar import quote_grammar
 from xiyou_tui.chat.protocol import GenerateRequest, PromptTooLong
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
 
 # Prompt tokens read at a time: small enough that a stop is heard while a long prompt is read.
 PREFILL_STEP = 512
@@ -50,9 +54,24 @@ class LoadedModel:
     _cached: list[int] = field(default_factory=list)
     _bound: Any = None
 
-    def generate(self, request: GenerateRequest, emit: Callable[[str], None], stopped: Callable[[], bool]) -> Outcome:
-        """Generate an answer; `emit` gets each piece of text, `stopped` is asked between tokens. Raises PromptTooLong where the
-        conversation does not fit the model's context."""
+    def bound(self) -> Any:
+        """llguidance's view of the tokenizer, made once; raises ValueError when it can't be read."""
+        from xiyou_tui.chat.constrain import bind_tokenizer
+
+        if self._bound is None:
+            self._bound = bind_tokenizer(self.tokenizer)
+        return self._bound
+
+    def fingerprint(self) -> str:
+        """A digest of the tokenizer's file: models that share it share what was compiled for it."""
+        path = Path(self.path) / "tokenizer.json"
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else self.path
+
+    def generate(
+        self, request: GenerateRequest, emit: Callable[[str], None], stopped: Callable[[], bool], whole: LLMatcher | None = None
+    ) -> Outcome:
+        """Generate an answer; `emit` gets each piece of text, `stopped` is asked between tokens, `whole` is the compiled grammar
+        over the edition that the request names. Raises PromptTooLong where the conversation does not fit the model's context."""
         import mlx.core as mx
         from mlx_lm.generate import stream_generate
 
@@ -62,7 +81,7 @@ class LoadedModel:
         if limit and len(prompt) + min(RESERVED, request.max_tokens) > limit:
             raise PromptTooLong(f"问题连同依据有 {len(prompt)} 个词元，模型最多读 {limit} 个。")
         budget = min(request.max_tokens, limit - len(prompt)) if limit else request.max_tokens
-        processors, constrained = self._processors(request)
+        processors, constrained = self._processors(request, whole)
         rest = self._reuse(prompt)
         mx.random.seed(request.seed or time.time_ns() % (1 << 31))
 
@@ -125,19 +144,17 @@ class LoadedModel:
         text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, enable_thinking=False)
         return [int(token) for token in self.tokenizer.encode(text, add_special_tokens=False)]
 
-    def _processors(self, request: GenerateRequest) -> tuple[list[Any], bool]:
-        from xiyou_tui.chat.constrain import GrammarProcessor, bias_processor, bind_tokenizer
+    def _processors(self, request: GenerateRequest, whole: LLMatcher | None) -> tuple[list[Any], bool]:
+        from xiyou_tui.chat.constrain import GrammarProcessor, bias_processor
 
         processors: list[Any] = []
         bias = bias_processor(self.tokenizer, request.bias) if request.bias else None
         if bias is not None:
             processors.append(bias)
-        if not request.constrained:
+        if not request.constrained or (request.edition and whole is None):
             return processors, False
         try:
-            if self._bound is None:
-                self._bound = bind_tokenizer(self.tokenizer)
-            processors.append(GrammarProcessor(self._bound, quote_grammar(request.quotable)))
+            processors.append(GrammarProcessor(self.bound(), whole or quote_grammar(request.quotable)))
         except ValueError:
             # A tokenizer llguidance can't read: the renderer still prints no quote that is not in the text.
             return processors, False

@@ -13,6 +13,22 @@ SHORTEST_QUOTE = 4
 FORBIDDEN = '<>\\[\\]「」『』“”‘’"〔〕【】｛｝{}＂\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f'
 
 
+def whole_grammar(texts: Sequence[str]) -> str:
+    """The grammar of a closed-book answer: own words, and `<q>…</q>` that can only hold a piece of one of the texts.
+
+    The texts are joined by the one character that no quote may hold, so none runs from a chapter into the next. A quote stays
+    within a paragraph and neither begins nor ends with a space. Texts that hold `<` can't be quoted.
+    """
+    joined = "<".join(text for text in texts if "<" not in text)
+    rules = [f"WORDS: /[^{FORBIDDEN}]+/"]
+    if len(joined) < SHORTEST_QUOTE:
+        return "\n".join(["start: WORDS", *rules])
+    rules.append('quote: "<q>" Q "</q>"')
+    rules.append(f'SUB: %regex {{"substring_chars": {json.dumps(joined, ensure_ascii=False)}}}')
+    rules.append(f"Q: SUB & /[^<\\s][^<\\n]{{{SHORTEST_QUOTE - 2},}}[^<\\s]/")
+    return "\n".join(["start: (WORDS | quote)+", *rules])
+
+
 def quote_grammar(quotable: Sequence[str]) -> str:
     """The Lark grammar (llguidance dialect) of an answer over passages numbered from 1.
 

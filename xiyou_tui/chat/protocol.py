@@ -19,6 +19,7 @@ class GenerateRequest:
     """One generation. `messages` are chat turns {role, content}; `quotable` the texts quotes may be taken from, by number.
 
     With `constrained`, the engine decodes under a grammar that admits quotes only as substrings of `quotable` (1-based ids).
+    With `edition` (and `constrained`), quotes may be taken from that whole edition instead, whose texts were sent before.
     `bias` maps words to logit offsets. `seed` makes sampling repeatable.
     """
 
@@ -33,6 +34,7 @@ class GenerateRequest:
     quotable: tuple[str, ...] = ()
     constrained: bool = False
     bias: dict[str, float] = field(default_factory=dict)
+    edition: str = ""
 
     def as_record(self) -> dict[str, Any]:
         return {"type": "generate", **asdict(self)}
@@ -53,6 +55,7 @@ def parse_generate(record: dict[str, Any]) -> GenerateRequest:
         quotable=tuple(str(text) for text in record.get("quotable", ())),
         constrained=bool(record.get("constrained", False)),
         bias={str(word): float(value) for word, value in dict(record.get("bias", {})).items()},
+        edition=str(record.get("edition", "")),
     )
 
 

@@ -119,6 +119,9 @@ class Responder:
     ) -> AsyncIterator[ChatEvent]:
         started, stream, done = Course.clock(), StreamText(), EngineEvent("done")
         passages, transcript = settings.whole("chat.passages"), self._transcript
+        whole = mode == "closed" and settings.text("chat.closed_quotes") == "on"
+        if whole:
+            self.engine.offer(course.edition.id, [chapter.text for chapter in course.edition.chapters])
         while True:
             prompt = build_prompt(
                 course.analysis.resolved,
@@ -130,9 +133,11 @@ class Responder:
                 history=history,
                 passages=passages,
                 style=settings.text("chat.style"),
+                closed_quotes=whole,
             )
             try:
-                async for event in self.engine.ask(_request(prompt, mode, model, adapter, settings)):
+                request = _request(prompt, mode, model, adapter, settings, course.edition.id if whole else "")
+                async for event in self.engine.ask(request):
                     if event.kind == "token":
                         text = stream.feed(event.text)
                         if text:
@@ -189,7 +194,7 @@ class Responder:
         return chosen
 
 
-def _request(prompt: Prompt, mode: Mode, model: str, adapter: str, settings: Settings) -> GenerateRequest:
+def _request(prompt: Prompt, mode: Mode, model: str, adapter: str, settings: Settings, edition: str) -> GenerateRequest:
     return GenerateRequest(
         id=uuid.uuid4().hex[:12],
         model=model,
@@ -199,7 +204,8 @@ def _request(prompt: Prompt, mode: Mode, model: str, adapter: str, settings: Set
         top_p=settings.number("chat.top_p"),
         max_tokens=settings.whole("chat.max_tokens"),
         quotable=tuple(place.text for place in prompt.shown),
-        constrained=mode == "retrieve",
+        constrained=mode == "retrieve" or bool(edition),
+        edition=edition,
         bias=parse_bias(settings.text("chat.bias")),
     )
 

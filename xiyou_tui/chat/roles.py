@@ -49,6 +49,11 @@ class Role:
         """Whether the end is known, so that other ends can be denied."""
         return bool(self.end) and not self.open
 
+    @property
+    def mortal(self) -> bool:
+        """Whether the novel tells, or may tell, of a death."""
+        return bool(self.killed) or self.open or self.dies
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
