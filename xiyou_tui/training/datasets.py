@@ -12,6 +12,7 @@ from typing import Any
 from xiyou_tui.errors import TrainingError
 from xiyou_tui.training.packing import Row, cut_windows
 from xiyou_tui.training.recipe import Recipe
+from xiyou_tui.training.run import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         raise TrainingError(
             f"训练数据读不了：{path}（{error}）。", next_step="用同样的配方重新开一次。", code="no-data"
         ) from error
+
+
+def read_run(run: RunDirectory) -> list[dict[str, Any]]:
+    """All rows of a run, with the general text that was drawn for it. Raises TrainingError as `read_rows` does."""
+    return [*read_rows(run.data), *(read_rows(run.general) if run.general.exists() else ())]
 
 
 def encode(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any) -> Encoded:

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from xiyou_tui.training.datasets import Encoded, encode, read_rows
+from xiyou_tui.training.datasets import Encoded, encode, read_run
 from xiyou_tui.training.packing import Row
 from xiyou_tui.training.run import RunDirectory, RunMeta
 
 
 def write_views(run: RunDirectory, meta: RunMeta, tokenizer: Any, limit: int) -> None:
     """Encode the run's data and write its first `limit` rows to `rows.jsonl`; raises TrainingError for rows that can't be trained on."""
-    data = encode(read_rows(run.data), meta.recipe, tokenizer)
+    data = encode(read_run(run), meta.recipe, tokenizer)
     with (run.path / "rows.jsonl").open("w", encoding="utf-8") as file:
         for index, (split, row) in enumerate(_rows(data)):
             if index == limit:

@@ -53,7 +53,7 @@ class Recipe:
         stages=("dapt",),
     )
     general_text: str = _field(
-        "data.general_text", "", "通用文本", "一个 UTF-8 文本文件，掺进训练里防止遗忘；空着就不掺", stages=("dapt",)
+        "data.general_text", "", "通用文本", "掺进训练里防止遗忘：一个 UTF-8 文本文件、JSONL 或 Parquet 文件（夹）、datasets 存的文件夹，或 hub:名字[:split[:列名]]（要联网）；空着就不掺", stages=("dapt",)
     )
     general_share: float = _field(
         "data.general_share", 0.3, "通用文本占比", "通用文本占训练词元的份额", minimum=0.0, maximum=0.9, stages=("dapt",)

@@ -107,6 +107,11 @@ class RunDirectory:
         return self.path / "lock"
 
     @property
+    def general(self) -> Path:
+        """General text that the trainer drew from a data set; runs without such have no such file."""
+        return self.path / "general.jsonl"
+
+    @property
     def hosts(self) -> Path:
         """The hosts of a run with several ranks; others have no such file."""
         return self.path / "hosts.json"

@@ -19,7 +19,7 @@ from xiyou_tui.errors import ModelError, TrainingError
 from xiyou_tui.models.registry import inspect_model, model_hash
 from xiyou_tui.storage.files import explained, write_json
 from xiyou_tui.training.checkpoint import CONFIG, WEIGHTS, load_arrays, load_weights, save_arrays
-from xiyou_tui.training.datasets import Encoded, Pair, encode, read_rows
+from xiyou_tui.training.datasets import Encoded, Pair, encode, read_run
 from xiyou_tui.training.loss import Batch, Parts, make_batch, preference_loss, row_scores, split_model, target_losses
 from xiyou_tui.training.packing import Row, Schedule
 from xiyou_tui.training.ranks import Ranks
@@ -204,7 +204,7 @@ def open_session(run: RunDirectory, meta: RunMeta, ranks: Ranks) -> Session:
             f"模型目录的内容变了：{path}。", kept="检查点还在。", next_step="换回原来的模型，或新开一次运行。", code="other-model"
         )
     model, tokenizer = load_model(path)
-    data = encode(read_rows(run.data), recipe, tokenizer)
+    data = encode(read_run(run), recipe, tokenizer)
     if not data.train:
         raise TrainingError("没有一行可以训练的数据。", next_step="检查样本或底本。", code="no-data")
     _check_tokens(data, card.vocabulary)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from xiyou_tui.corpus.model import Citation, Edition, Place
 from xiyou_tui.errors import TrainingError
+from xiyou_tui.training.general import general_row, parse_source
 from xiyou_tui.training.raft import Ask, Rafter
 from xiyou_tui.training.recipe import Recipe
 
@@ -62,6 +63,8 @@ class TrainingData:
     warnings: tuple[str, ...] = ()
     # The chat's system prompt and its question with QUESTION where the question goes.
     frame: tuple[str, str] = ("", "")
+    # Characters of general text that the trainer will draw itself from a data set.
+    to_draw: int = 0
 
     @property
     def hash(self) -> str:
@@ -74,7 +77,7 @@ class TrainingData:
     @property
     def characters(self) -> int:
         """Characters of the rows that are trained on."""
-        return sum(_length(row) for row in self.rows if row["split"] in ("train", "general"))
+        return self.to_draw + sum(_length(row) for row in self.rows if row["split"] in ("train", "general"))
 
     def count(self, *splits: str) -> int:
         return sum(row["split"] in splits for row in self.rows)
@@ -117,9 +120,13 @@ def gather_chapters(recipe: Recipe, edition: Edition) -> TrainingData:
     warnings = []
     if edition.is_synopsis:
         warnings.append("训练文本是提要卷，不是原文：只够看看训练怎么走。导入原著后再练才算数。")
-    if recipe.general_text:
+    to_draw = 0
+    if recipe.general_text and parse_source(recipe.general_text) is not None:
+        trained = sum(len(row["text"]) for row in rows if row["split"] == "train")
+        to_draw = round(trained * recipe.general_share / (1 - recipe.general_share))
+    elif recipe.general_text:
         rows += _general_rows(Path(recipe.general_text).expanduser())
-    return TrainingData("dapt", f"{edition.title}（{edition.id}）", tuple(rows), tuple(warnings))
+    return TrainingData("dapt", f"{edition.title}（{edition.id}）", tuple(rows), tuple(warnings), to_draw=to_draw)
 
 
 def gather_samples(recipe: Recipe, samples: Sequence[SampleLike], ask: Ask, edition: Edition | None = None) -> TrainingData:
@@ -313,11 +320,7 @@ def _general_rows(path: Path) -> list[dict[str, Any]]:
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text) if block.strip()]
     if not blocks:
         raise TrainingError(f"通用文本是空的：{path}。", next_step="换一个文件，或把这一项留空。", code="no-general")
-    # One in twenty is kept apart, to measure what is forgotten.
-    return [
-        {"chapter": 0, "title": "", "text": block, "split": "general_held_out" if index % 20 == 19 else "general"}
-        for index, block in enumerate(blocks)
-    ]
+    return [general_row(index, block) for index, block in enumerate(blocks)]
 
 
 def _key(question: str) -> str:

@@ -20,6 +20,7 @@ from xiyou_tui.errors import TrainingError, XiyouError
 from xiyou_tui.models.registry import model_hash
 from xiyou_tui.storage.files import write_bytes, write_json
 from xiyou_tui.training import events as happened
+from xiyou_tui.training.general import ensure_general
 from xiyou_tui.training.ranks import AgreedCommands, Ranks, is_follower, is_launched, join_ranks
 from xiyou_tui.training.reporting import Commands, EventWriter
 from xiyou_tui.training.run import RunDirectory, RunMeta
@@ -47,6 +48,8 @@ def main(arguments: list[str]) -> int:
         ranks = join_ranks()
         commands = AgreedCommands(run.control, ranks)
         commands.listen()
+        if ranks.first:
+            ensure_general(run, run.meta().recipe)
         if "--measure" in arguments:
             _measure(run, writer)
             return 0
