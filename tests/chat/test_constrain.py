@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from xiyou_tui.chat.grammar import SHORTEST_QUOTE, quote_grammar
+from xiyou_tui.corpus.model import Edition
 from xiyou_tui.corpus.retrieval import Retriever
 
 
@@ -82,3 +83,58 @@ def test_an_answer_is_ended_when_the_matcher_meets_an_error(tiny_model: Path) ->
     after = processor(mx.concatenate([prompt, mx.array(forbidden[:1])]), mx.zeros((1, width)))
     if processor.failed:
         assert {int(token) for token in mx.argsort(-after[0])[:1].tolist()} <= set(tokenizer.eos_tokens)
+
+
+def test_the_sampler_takes_the_fewest_tokens_that_make_up_top_p() -> None:
+    import mlx.core as mx
+
+    from xiyou_tui.chat.generation import nucleus_sampler
+
+    logprobs = mx.log(mx.array([[0.05, 0.5, 0.3, 0.15]]))
+    assert int(nucleus_sampler(0.0, 0.8)(logprobs).item()) == 1
+    drawn = {int(nucleus_sampler(1.0, 0.75)(logprobs).item()) for _ in range(200)}
+    assert drawn == {1, 2}
+    assert {int(nucleus_sampler(1.0, 0.01)(logprobs).item()) for _ in range(20)} == {1}
+    assert {int(nucleus_sampler(2.0, 1.0)(logprobs).item()) for _ in range(400)} == {0, 1, 2, 3}
+    barred = mx.where(mx.array([[True, False, False, True]]), logprobs, mx.array(-mx.inf))
+    assert {int(nucleus_sampler(2.0, 1.0)(barred).item()) for _ in range(100)} == {0, 3}
+
+
+@pytest.mark.parametrize("bias", [{"<": 12.0}, {"<": 12.0, "「": 12.0, "假": 8.0, "编": 8.0, "诸葛亮": 8.0}])
+def test_closed_book_quotes_are_text_of_the_edition(tiny_model: Path, synopsis_retriever: Retriever, bias: dict[str, float]) -> None:
+    edition = synopsis_retriever.edition
+    assert quotes_of_whole(tiny_model, edition, bias, 15) >= 15
+
+
+@pytest.mark.slow
+def test_2000_closed_book_quotes_of_the_whole_novel(tiny_model: Path, novel: Edition) -> None:
+    assert quotes_of_whole(tiny_model, novel, {"<": 12.0}, 1000) >= 1000
+    assert quotes_of_whole(tiny_model, novel, {"<": 12.0, "「": 12.0, "假": 8.0, "编": 8.0, "诸葛亮": 8.0}, 1000) >= 1000
+
+
+def quotes_of_whole(model: Path, edition: Edition, bias: dict[str, float], target: int) -> int:
+    """Closed quotes a hot random model writes under the edition's grammar, each found verbatim in it; returns how many."""
+    from xiyou_tui.chat.citations import locate_quote
+    from xiyou_tui.chat.constrain import compile_whole
+    from xiyou_tui.chat.generation import load_model
+    from xiyou_tui.chat.protocol import GenerateRequest
+
+    loaded = load_model(str(model))
+    matcher = compile_whole(loaded.bound(), [chapter.text for chapter in edition.chapters])
+    ask = ({"role": "user", "content": "白骨精是谁？"},)
+    quotes = 0
+    for seed in range(1, 4 * target):
+        request = GenerateRequest(
+            "q", str(model), ask, temperature=3.0, top_p=1.0, max_tokens=150, seed=seed, constrained=True, edition=edition.id, bias=bias
+        )
+        outcome = loaded.generate(request, lambda _: None, lambda: False, matcher)
+        assert outcome.constrained
+        for quote in re.findall(r"<q>(.*?)</q>", outcome.text, re.DOTALL):
+            place = locate_quote(quote, edition)
+            assert place is not None, quote
+            assert place.text == quote == edition.chapter(place.chapter).text[place.start : place.end]
+            quotes += 1
+        assert not set("「」“”〔〕[]") & set(re.sub(r"<q>.*?(</q>|$)", "", outcome.text, flags=re.DOTALL))
+        if quotes >= target:
+            break
+    return quotes

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.chat.test_render import assert_holds
-from xiyou_tui.chat.model import AnswerFailed, AnswerFinished, ChatEvent, Exchange, Mode, StageFinished, TokenArrived
+from xiyou_tui.chat.model import (
+    AnswerFailed,
+    AnswerFinished,
+    ChatEvent,
+    EngineStateChanged,
+    Exchange,
+    Mode,
+    StageFinished,
+    TokenArrived,
+)
 from xiyou_tui.chat.responder import open_responder
 from xiyou_tui.corpus.retrieval import Retriever
 from xiyou_tui.study import Study
@@ -82,3 +91,25 @@ async def test_what_lies_outside_is_refused_without_asking_the_model(study: Stud
     assert isinstance(events[-1], AnswerFinished)
     assert events[-1].answer.refused
     assert not any(isinstance(event, TokenArrived) for event in events)
+
+
+async def test_closed_book_may_quote_the_whole_edition_and_nothing_else(
+    study: Study, tiny_model: Path, synopsis_retriever: Retriever
+) -> None:
+    study.change_setting("chat.closed_quotes", "on")
+    study.change_setting("chat.temperature", 1.5)
+    study.change_setting("chat.max_tokens", 120)
+    study.change_setting("chat.bias", "<=12")
+    responder = open_responder(study)
+    try:
+        for turn in range(2):
+            events = [event async for event in responder.answer("白骨精变成了哪些人？", mode="closed", model=str(tiny_model))]
+            last = events[-1]
+            assert isinstance(last, AnswerFinished), last
+            assert any(part.kind == "evidence" for part in last.answer.parts)
+            assert_holds(last.answer, synopsis_retriever)
+            assert "引文受约束解码" in next(stage for stage in last.answer.stages if stage.name == "生成").lines
+            prepared = [event for event in events if isinstance(event, EngineStateChanged) and "全书" in event.text]
+            assert len(prepared) == (1 if turn == 0 else 0), "the grammar is built once"
+    finally:
+        await responder.close()

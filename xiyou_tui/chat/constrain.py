@@ -29,7 +29,7 @@ def bind_tokenizer(tokenizer: Any) -> LLTokenizer:
     inner = getattr(tokenizer, "_tokenizer", tokenizer)
     ends = sorted(int(token) for token in getattr(tokenizer, "eos_token_ids", None) or [inner.eos_token_id])
     # Most entries may stand in the model's own words: they are admitted at one stroke instead of being read one by one.
-    return from_tokenizer(inner, eos_token=ends, slices=[f"[^{FORBIDDEN}]{{1,40}}"])
+    return from_tokenizer(inner, eos_token=ends, slices=[f"[^{FORBIDDEN}]+"])
 
 
 def compile_whole(tokenizer: LLTokenizer, texts: Sequence[str]) -> LLMatcher:

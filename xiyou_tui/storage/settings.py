@@ -87,6 +87,7 @@ SCHEMA: tuple[Setting, ...] = (
     Setting("chat.max_tokens", 400, "最长回答", "一次回答最多生成多少词元", minimum=16, maximum=4096),
     Setting("chat.passages", 6, "依据段数", "检索方式放进提示里的原文段数", minimum=1, maximum=20),
     Setting("chat.style", "normal", "详略", "模型回答写多长", choices=("brief", "normal", "full"), names=("简短", "适中", "详细")),
+    Setting("chat.closed_quotes", "off", "内化引文", "内化时引文也只能是全书里的原话；第一次要备几秒到半分钟，约占 600 MB 内存", choices=("off", "on"), names=("关", "开")),
     Setting("chat.unverified", "mark", "没有依据的话", "模型的话在原著里找不到依据时，标出〔未核实〕还是略去", choices=("mark", "drop"), names=("标出", "略去")),
     Setting("chat.bias", "", "用词偏置", "让模型多用或少用的词，如 悟空=1 老孙=-2；空着就不偏置"),
     Setting("chat.system_prompt", SYSTEM_PROMPT, "系统提示", "每次对话固定在最前面的一段话"),
