@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from xiyou_tui.chat.client import EngineClient
-from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest
+from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, JudgeRequest
 from xiyou_tui.errors import ChatError
 
 PASSAGES = ("孙悟空三次看破打杀，最后显出白骨夫人。", "唐僧念紧箍咒并写贬书赶走孙悟空，悟空含泪拜别回花果山。")
@@ -121,3 +121,17 @@ def test_the_engine_ends_when_its_input_ends_and_speaks_only_json() -> None:
     process.stdin.close()
     assert process.wait(10) == 0
     process.stdout.close()
+
+
+async def test_the_judge_is_the_same_with_and_without_an_answer_before_it(engine: EngineClient, tiny_model: Path) -> None:
+    request = JudgeRequest("j", str(tiny_model), "悟空打死了白骨精。", PASSAGES[0])
+    first = await engine.judge(request)
+    assert 0 < first < 1
+    await collect(engine, GenerateRequest("1", str(tiny_model), ASK, max_tokens=4))
+    again = await collect(engine, GenerateRequest("2", str(tiny_model), ASK, max_tokens=4, seed=5))
+    assert await engine.judge(request) == first
+    last = await collect(engine, GenerateRequest("3", str(tiny_model), ASK, max_tokens=4, seed=5))
+    assert last[-1].text == again[-1].text
+    assert last[-1].data["reused"] == last[-1].data["prompt_tokens"] - 1, "the conversation's cache is left alone"
+    with pytest.raises(ChatError):
+        await engine.judge(JudgeRequest("k", str(tiny_model), "话", "问" * 9000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -111,5 +112,33 @@ async def test_closed_book_may_quote_the_whole_edition_and_nothing_else(
             assert "引文受约束解码" in next(stage for stage in last.answer.stages if stage.name == "生成").lines
             prepared = [event for event in events if isinstance(event, EngineStateChanged) and "全书" in event.text]
             assert len(prepared) == (1 if turn == 0 else 0), "the grammar is built once"
+    finally:
+        await responder.close()
+
+
+async def test_the_judge_is_asked_while_an_answer_is_checked(study: Study, tiny_model: Path, synopsis_retriever: Retriever) -> None:
+    from xiyou_tui.chat.answer import prepare
+    from xiyou_tui.chat.render import render_output
+
+    study.change_setting("chat.judge", "on")
+    study.change_setting("chat.max_tokens", 40)
+    responder = open_responder(study)
+    try:
+        events = [event async for event in responder.answer("白骨精变成了哪些人？", mode="retrieve", model=str(tiny_model))]
+        assert isinstance(events[-1], AnswerFinished)
+        judge, course = responder._judge(str(tiny_model), ""), prepare("白骨精变成了哪些人？", synopsis_retriever, ())
+        asked: list[float] = []
+
+        def noted(sentence: str, passage: str) -> float:
+            asked.append(judge(sentence, passage))
+            return asked[-1]
+
+        said = course.ranked[0].place.text.split("。")[0] + "。"
+        answer = await asyncio.to_thread(
+            render_output, said, course, synopsis_retriever, mode="closed", model="m", judge_model=noted
+        )
+        assert_holds(answer, synopsis_retriever)
+        assert asked
+        assert all(0 < probability < 1 for probability in asked)
     finally:
         await responder.close()

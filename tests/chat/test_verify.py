@@ -84,3 +84,20 @@ def test_sentences_and_open_quotes() -> None:
     assert sentences_of("一句。两句！三") == ["一句。", "两句！", "三"]
     assert trim_open_quote("行者道：大圣，你") == "行者道：大圣，"
     assert trim_open_quote("没有断句的话") == "没有断句的话"
+
+
+def test_a_judge_can_only_lower_and_is_not_asked_about_what_nothing_supports(retriever: Retriever, passages: list[Place]) -> None:
+    asked: list[str] = []
+
+    def generous(sentence: str, passage: str) -> float:
+        asked.append(passage)
+        return 1.0
+
+    wrong = "金箍棒重一万八千斤。"
+    assert verify_sentence(wrong, passages, retriever, judge_model=generous) == verify_sentence(wrong, passages, retriever)
+    assert not asked
+    right = "金箍棒重一万三千五百斤。"
+    assert verify_sentence(right, passages, retriever, judge_model=generous) == verify_sentence(right, passages, retriever)
+    doubtful = verify_sentence(right, passages, retriever, judge_model=lambda *_: 0.0)
+    assert doubtful.share <= 0.5
+    assert "评审" in "".join(doubtful.problems)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from xiyou_tui.chat.protocol import LINE_LIMIT, EngineEvent, GenerateRequest, decode_event, encode
+from xiyou_tui.chat.protocol import LINE_LIMIT, EngineEvent, GenerateRequest, JudgeRequest, decode_event, encode
 from xiyou_tui.errors import ChatError
 
 EngineState = Literal["off", "starting", "ready", "busy"]
@@ -106,7 +106,7 @@ class EngineClient:
                 "模型进程没有启动。", kept="问题已保留。", next_step=self._hint("改用摘引，或重启程序再试。"), code="engine-start"
             )
 
-    async def ask(self, request: GenerateRequest) -> AsyncIterator[EngineEvent]:
+    async def ask(self, request: GenerateRequest | JudgeRequest) -> AsyncIterator[EngineEvent]:
         """Events of one generation: loading, loaded, prefill, token…, done. Raises ChatError when it can't be finished."""
         async with self._turn:
             self._current, attempt, tokens, settled = request.id, 0, 0, False
@@ -115,7 +115,7 @@ class EngineClient:
                 while True:
                     attempt += 1
                     await self.start()
-                    if request.edition and request.edition == self._texts[0] != self._told:
+                    if isinstance(request, GenerateRequest) and request.edition and request.edition == self._texts[0] != self._told:
                         await self._send({"type": "edition", "id": request.edition, "texts": list(self._texts[1])})
                         self._told = request.edition
                     await self._send(request.as_record())
@@ -147,6 +147,15 @@ class EngineClient:
                 if not settled and self.state == "busy":
                     await self._settle(request.id)
                 self._current = ""
+
+    async def judge(self, request: JudgeRequest) -> float:
+        """The probability that the passage supports the sentence; raises ChatError as `ask` does."""
+        probability = 1.0
+        async for event in self.ask(request):
+            if event.kind == "done":
+                # One that was stopped says nothing.
+                probability = float(event.data.get("probability", 1.0))
+        return probability
 
     def offer(self, edition: str, texts: Sequence[str]) -> None:
         """The texts of the edition that a request may name; they go to the engine once, when one does."""

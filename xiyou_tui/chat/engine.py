@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, PromptTooLong, decode, parse_generate
+from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, JudgeRequest, PromptTooLong, decode, parse_generate, parse_judge
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -45,6 +45,8 @@ class Engine:
             match record.get("type"):
                 case "generate":
                     self._generate(record)
+                case "judge":
+                    self._judge(record)
                 case "edition":
                     self._texts = str(record.get("id", "")), tuple(map(str, record.get("texts", ())))
                 case "release":
@@ -88,16 +90,33 @@ class Engine:
             else:
                 self._emit(EngineEvent("done", name, "", {"finish": "stopped"}))
         except Exception as error:
-            import traceback
-
-            traceback.print_exc(file=sys.stderr)
-            what, next_step = explain_error(error, str(record.get("model", "")), str(record.get("adapter", "")))
-            code = "too-long" if isinstance(error, PromptTooLong) else "engine-model"
-            self._emit(EngineEvent("failed", name, what, {"code": code, "next_step": next_step}))
+            self._report(error, record)
         finally:
             self._stopped.discard(name)
 
-    def _ready_model(self, request: GenerateRequest) -> LoadedModel:
+    def _judge(self, record: dict[str, Any]) -> None:
+        name = str(record.get("id", ""))
+        try:
+            request = parse_judge(record)
+            model = self._ready_model(request)
+            from xiyou_tui.chat.judgement import probability_of_support
+
+            probability = probability_of_support(model, request.sentence, request.passage)
+            self._emit(EngineEvent("done", name, "", {"probability": round(probability, 6)}))
+        except Exception as error:
+            self._report(error, record)
+        finally:
+            self._stopped.discard(name)
+
+    def _report(self, error: Exception, record: dict[str, Any]) -> None:
+        import traceback
+
+        traceback.print_exc(file=sys.stderr)
+        what, next_step = explain_error(error, str(record.get("model", "")), str(record.get("adapter", "")))
+        code = "too-long" if isinstance(error, PromptTooLong) else "engine-model"
+        self._emit(EngineEvent("failed", str(record.get("id", "")), what, {"code": code, "next_step": next_step}))
+
+    def _ready_model(self, request: GenerateRequest | JudgeRequest) -> LoadedModel:
         held = self._model
         if held is not None and (held.path, held.adapter) == (request.model, request.adapter):
             return held

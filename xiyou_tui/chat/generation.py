@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +126,11 @@ class LoadedModel:
         )
 
     def _prompt(self, request: GenerateRequest) -> list[int]:
-        messages = [dict(message) for message in request.messages]
+        return self.tokens_of(request.messages)
+
+    def tokens_of(self, turns: Sequence[Mapping[str, str]]) -> list[int]:
+        """Chat turns as tokens up to where the answer begins, by the model's own template where it has one."""
+        messages = [dict(message) for message in turns]
         if not getattr(self.tokenizer, "chat_template", None):
             names = {"system": "说明", "user": "问", "assistant": "答"}
             text = "".join(f"{names.get(m['role'], m['role'])}：{m['content']}\n" for m in messages) + "答："

@@ -40,6 +40,26 @@ class GenerateRequest:
         return {"type": "generate", **asdict(self)}
 
 
+@dataclass(frozen=True, slots=True)
+class JudgeRequest:
+    """One question to the base model: does the passage support the sentence? The answer is `data["probability"]` of a done event."""
+
+    id: str
+    model: str
+    sentence: str
+    passage: str
+    adapter: str = ""
+
+    def as_record(self) -> dict[str, Any]:
+        return {"type": "judge", **asdict(self)}
+
+
+def parse_judge(record: dict[str, Any]) -> JudgeRequest:
+    """The request in a decoded line; raises KeyError where it is none."""
+    wanted = {name: str(record[name]) for name in ("id", "model", "sentence", "passage")}
+    return JudgeRequest(adapter=str(record.get("adapter", "")), **wanted)
+
+
 def parse_generate(record: dict[str, Any]) -> GenerateRequest:
     """The request in a decoded line; raises KeyError, TypeError or ValueError when it is none."""
     messages = tuple({"role": str(item["role"]), "content": str(item["content"])} for item in record["messages"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ from xiyou_tui.chat.model import (
     TokenArrived,
 )
 from xiyou_tui.chat.prompt import Prompt, Transcript, build_prompt
-from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest
+from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, JudgeRequest
 from xiyou_tui.chat.render import Unverified, render_output
+from xiyou_tui.chat.verify import Judge
 from xiyou_tui.errors import ChatError, XiyouError
 from xiyou_tui.storage.places import Places
 from xiyou_tui.storage.settings import Settings
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from xiyou_tui.corpus.model import Edition
     from xiyou_tui.corpus.retrieval import Retriever
     from xiyou_tui.study import Study
+
+
+# Seconds after which a judgement counts as none: the answer stands without it.
+JUDGE_PATIENCE = 60.0
 
 
 class Responder:
@@ -169,10 +175,24 @@ class Responder:
             shown=prompt.shown if mode == "retrieve" else (),
             stopped=done.data.get("finish") == "stopped",
             unverified=_unverified(settings),
+            judge_model=self._judge(model, adapter) if settings.text("chat.judge") == "on" else None,
         )
         self._transcript = prompt.followed_by(course.question, done.text)
         yield StageFinished(answer.stages[-1])
         yield AnswerFinished(answer, int(done.data.get("tokens", 0)), float(done.data.get("seconds", 0.0)))
+
+    def _judge(self, model: str, adapter: str) -> Judge:
+        """The loaded model as a judge, for the thread that verifies. A judgement that fails counts as none."""
+        loop = asyncio.get_running_loop()
+
+        def judge(sentence: str, passage: str) -> float:
+            request = JudgeRequest(uuid.uuid4().hex[:12], model, sentence, passage, adapter)
+            try:
+                return asyncio.run_coroutine_threadsafe(self.engine.judge(request), loop).result(JUDGE_PATIENCE)
+            except (ChatError, TimeoutError, CancelledError):
+                return 1.0
+
+        return judge
 
     def _model_path(self, settings: Settings, model: str | None) -> str:
         chosen = (model if model is not None else settings.text("chat.model")).strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from xiyou_tui.chat.analyse import chapter_numbers, parse_number
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The share of a sentence's words that evidence has to cover; measured on event sentences against right and wrong passages.
 ENOUGH = 0.6
+# Every passage put to a judge costs one reading by the model.
+MOST_JUDGED = 2
 _SENTENCE = re.compile(r"[^。！？!?\n]+[。！？!?]*|\n+")
 _NUMBER = re.compile(
     r"[0-9０-９]+|[零〇一二两三四五六七八九十百千万]{2,}|[零〇一二两三四五六七八九十百千万](?=[个位只件次回难年岁斤丈尺里两名座条把颗遍天日月万千百])"
@@ -43,7 +45,10 @@ class Verdict:
 
 
 class Judge(Protocol):
-    """One more signal, such as a base model with a fixed prompt: the probability (0..1) that a passage supports a sentence."""
+    """One more signal, such as a base model with a fixed prompt: the probability (0..1) that a passage supports a sentence.
+
+    It can only lower what the other checks found: a sentence they do not support is never asked about.
+    """
 
     def __call__(self, sentence: str, passage: str) -> float: ...
 
@@ -59,8 +64,8 @@ def verify_sentence(
     """Check one sentence against passages (with the events that rest on them); the best passage decides.
 
     A sentence is supported when one passage holds its names and numbers and ENOUGH of its other words, its chapter numbers
-    are those of cited passages, and no event says that someone else did the deed. With `judge_model`, its probability is
-    averaged with the share of words.
+    are those of cited passages, and no event says that someone else did the deed. With `judge_model`, the
+    supporting passages are put to it, best first, and where it doubts one the share of words is lowered to the mean of both.
     """
     if _EMPTY.match(sentence):
         return Verdict(None)
@@ -80,12 +85,11 @@ def verify_sentence(
     if not needs.names and not needs.runs:
         return Verdict(None if not problems else False, None, 0.0, tuple(problems))
     best: Verdict | None = None
+    held: list[Verdict] = []
     for place in evidence:
         texts = [fold_loosely(place.text), *(event_text(item) for item in events_in(retriever.edition, place))]
         found = cover(needs, texts)
         share = found.words
-        if judge_model is not None:
-            share = (share + judge_model(sentence, place.text)) / 2
         lacking = list(problems)
         if found.missed_names:
             names = "、".join(as_written(name, sentence) for name in found.missed_names)
@@ -96,9 +100,25 @@ def verify_sentence(
         if share < ENOUGH:
             lacking.append(f"只有 {share:.0%} 的内容有依据")
         verdict = Verdict(not lacking, place, share, tuple(lacking))
+        if verdict.supported and judge_model is not None:
+            held.append(verdict)
         if best is None or (len(verdict.problems), -verdict.share) < (len(best.problems), -best.share):
             best = verdict
+    if held and judge_model is not None:
+        return _judged(sentence, sorted(held, key=lambda verdict: -verdict.share)[:MOST_JUDGED], judge_model)
     return best or Verdict(False, None, 0.0, (*problems, "没有依据"))
+
+
+def _judged(sentence: str, held: Sequence[Verdict], judge_model: Judge) -> Verdict:
+    """The first verdict that stands before the judge, else the first with its share lowered."""
+    lowered: list[Verdict] = []
+    for verdict in held:
+        assert verdict.place is not None
+        share = min(verdict.share, (verdict.share + judge_model(sentence, verdict.place.text)) / 2)
+        if share >= ENOUGH:
+            return replace(verdict, share=share)
+        lowered.append(replace(verdict, supported=False, share=share, problems=("模型评审不认为依据支持这句话",)))
+    return lowered[0]
 
 
 def _unmet_numbers(sentence: str, evidence: str) -> list[str]:

@@ -89,6 +89,7 @@ SCHEMA: tuple[Setting, ...] = (
     Setting("chat.style", "normal", "详略", "模型回答写多长", choices=("brief", "normal", "full"), names=("简短", "适中", "详细")),
     Setting("chat.closed_quotes", "off", "内化引文", "内化时引文也只能是全书里的原话；第一次要备几秒到半分钟，约占 600 MB 内存", choices=("off", "on"), names=("关", "开")),
     Setting("chat.unverified", "mark", "没有依据的话", "模型的话在原著里找不到依据时，标出〔未核实〕还是略去", choices=("mark", "drop"), names=("标出", "略去")),
+    Setting("chat.judge", "off", "模型评审", "核对时再问模型原文是否支持这句话；只会让核对更严，每句多花一两次读题的时间", choices=("off", "on"), names=("关", "开")),
     Setting("chat.bias", "", "用词偏置", "让模型多用或少用的词，如 悟空=1 老孙=-2；空着就不偏置"),
     Setting("chat.system_prompt", SYSTEM_PROMPT, "系统提示", "每次对话固定在最前面的一段话"),
     Setting("train.threads", 0, "训练线程", "训练进程最多用几个线程；0 表示由系统决定（仅 CPU）", minimum=0, maximum=64),
