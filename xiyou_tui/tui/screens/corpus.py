@@ -14,8 +14,9 @@ from xiyou_tui.corpus.model import Chapter, Edition
 from xiyou_tui.corpus.synopsis import NOTICE
 from xiyou_tui.storage.settings import BY_KEY
 from xiyou_tui.storage.state import read_state, write_state
-from xiyou_tui.tui.keymap import Key, bindings, register_keys
+from xiyou_tui.tui.keymap import bindings
 from xiyou_tui.tui.messages import EditionChanged, SampleRequested, SettingsChanged
+from xiyou_tui.tui.screens import corpus_keys
 from xiyou_tui.tui.screens.base import ModeScreen
 from xiyou_tui.tui.widgets.bars import ModeBar
 from xiyou_tui.tui.widgets.contents import Contents
@@ -23,40 +24,13 @@ from xiyou_tui.tui.widgets.reader import Reader
 from xiyou_tui.tui.widgets.search import SearchPanel
 from xiyou_tui.tui.widgets.side import SidePanel
 
-register_keys(
-    Key("corpus", "slash,ctrl+f", "search", "查找", "在全书里查找，边打边出；Tab 换成按意思检索", 9, "/"),
-    Key("corpus", "g,ctrl+g", "go", "跳到", "按回和段跳，如 27 或 27.12", 8, "g"),
-    Key("corpus", "a,ctrl+n", "sample", "造样本", "用选中的原文新建样本，引文自动填好", 7, "a"),
-    Key("corpus", "n,ctrl+k", "note", "注解", "给选中的原文写注解，写明来源"),
-    Key("corpus", "p,ctrl+p", "people", "人物", "人物、地方、宝物：在哪里出现，两个一起出现在哪里", 1, "p"),
-    Key("corpus", "d,ctrl+d", "variants", "对勘", "和另一个底本比较这一段"),
-    Key("corpus", "left_square_bracket", "chapter(-1)", "上回", "上一回"),
-    Key("corpus", "right_square_bracket", "chapter(1)", "下回", "下一回", 4, "[ ]"),
-    Key("corpus", "full_stop,f8", "hit(1)", "下一处", "下一个查找结果"),
-    Key("corpus", "comma,f7", "hit(-1)", "上一处", "上一个查找结果"),
-    Key("corpus", "y,ctrl+y", "copy", "复制", "复制选中的原文，带出处", 3, "y"),
-    Key("corpus", "t,ctrl+t", "script", "简繁", "底本原样 → 简体 → 繁体", 3, "t"),
-    Key("corpus", "m", "bookmark", "书签", "给这一段加上或去掉书签"),
-    Key("corpus", "apostrophe", "bookmarks", "书签表", "列出书签"),
-    Key("corpus", "less_than_sign,backspace", "history(-1)", "后退", "回到跳转以前的地方"),
-    Key("corpus", "greater_than_sign", "history(1)", "前进", "再到跳转以后的地方"),
-    Key("corpus", "i,f12", "side", "边栏", "显示或收起右边的边栏", 2, "i"),
-    Key("corpus", "c", "contents", "目录", "到目录里选回，再按一次回正文", 2, "c"),
-    Key("corpus", "plus,equals_sign", "measure(4)", "加宽", "版心加宽"),
-    Key("corpus", "minus", "measure(-4)", "收窄", "版心收窄"),
-    Key("corpus", "o,ctrl+o", "import_text", "导入", "导入原著文本文件", 6, "o"),
-    Key("corpus", "w,f11", "fetch_text", "网取", "从网上取原著文本：先看清地址，问过才取", 5, "w"),
-    Key("corpus", "e,ctrl+e", "editions", "底本", "换一个底本"),
-    Key("corpus", "escape", "leave", "取消", "收起查找、取消选取和标记"),
-)
-
 
 class CorpusScreen(ModeScreen):
     """Browse, search, mark, and pick passages."""
 
     mode = "corpus"
     CSS_PATH = "corpus.tcss"
-    BINDINGS = bindings("corpus")
+    BINDINGS = bindings(corpus_keys.SCOPE)
 
     def __init__(self) -> None:
         super().__init__()
