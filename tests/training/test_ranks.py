@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from xiyou_tui.errors import TrainingError
 from xiyou_tui.study import Study
 from xiyou_tui.training import events as happened
 from xiyou_tui.training.hosts import local_hosts, read_hosts
-from xiyou_tui.training.launch import kill_run, resume_run, start_run
+from xiyou_tui.training.launch import kill_run, resume_run, send_command, start_run
 from xiyou_tui.training.packing import Schedule
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.training.run import RunDirectory, list_runs
@@ -113,3 +114,41 @@ def test_two_ranks_train_as_one_also_when_stopped_and_killed(tiny: Study, recipe
     assert all(mx.allclose(weights[0][name], weights[1][name], atol=1e-3) for name in weights[0])
     assert len(events_of(both, happened.Launched)) == 3
     assert "× 2" in events_of(both, happened.Started)[0].device
+
+
+@pytest.mark.slow
+def test_ranks_pause_together_and_none_outlives_another(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
+    recipe = recipe_of(
+        run__stage="sft", data__max_length=384, adapter__rank=4, loop__max_steps=2000, loop__epochs=1000.0, check__evaluate_every=1000,
+        check__checkpoint_every=5, check__prompts=[],
+    )  # fmt: skip
+    first = start_run(tiny, recipe_of(run__stage="sft", data__max_length=384, adapter__rank=4, loop__max_steps=3))
+    run = start_run(tiny, recipe, after=first, hosts=local_hosts(2))
+    wait_for(run, lambda: run.state().step >= 6)
+    send_command(run, "pause")
+    wait_for(run, lambda: run.state().status == "paused")
+    send_command(run, "resume")
+    step = run.state().step
+    wait_for(run, lambda: run.state().step >= step + 6)
+    ranks = ranks_of(run)
+    assert len(ranks) == 2
+    os.kill(ranks[-1], signal.SIGKILL)
+    wait_for(run, lambda: not run.is_alive())
+    state = run.state()
+    assert state.resumable
+    assert state.error is None or "断了" in state.error.what
+    assert not any(is_there(rank) for rank in ranks)
+
+
+def ranks_of(run: RunDirectory) -> list[int]:
+    launcher = (run.path / "pid").read_text()
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return sorted(int(pid) for pid, parent in (line.split() for line in listed.splitlines()) if parent == launcher)
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
