@@ -148,6 +148,8 @@ def _pack(study: Study, parsed: argparse.Namespace) -> int:
     files = export_training(parsed.target, recipe, data, parsed.base, parsed.folder)
     for warning in data.warnings:
         say(f"注意：{warning}")
+    if data.to_draw:
+        say("注意：通用文本的数据集由训练进程去读，不在导出的数据里；那边要用，在那边的配方里写上它。")
     record = {"target": parsed.target, "files": [str(path) for path in files], "data": data.as_record()}
     emit(parsed, record, f"给 {TARGETS[parsed.target]} 的配方和数据写好了：\n" + "\n".join(f"  {path}" for path in files))
     return 0
