@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from xiyou_tui.models.practice import Shape, make_practice_model
 
-SHAPE = Shape(vocabulary=8000, hidden=384, layers=8, heads=6, key_value_heads=2, intermediate=1024, context=8192)
+# Wide and shallow: in a real model, too, the matrices cost far more than looking back over two thousand tokens does.
+SHAPE = Shape(vocabulary=4096, hidden=1024, layers=3, heads=8, key_value_heads=2, intermediate=4096, context=8192)
 PAIRS = (
     ("金箍棒有多重？", "它是从哪里得来的？"),
     ("白骨精变成了哪些人？", "她后来怎么死的？"),

@@ -12,8 +12,9 @@ from xiyou_tui.corpus.model import Edition, Place
 # Characters of earlier questions, answers and passages that travel along. When they grow past it, the oldest turns fall away
 # down to half of it: a prompt that is cut at every turn would begin anew every time, and the cache would serve none.
 HISTORY_BUDGET = 6000
-# In a later turn only so many new passages are added: the earlier ones are still in view.
-LATER_PASSAGES = 3
+# In a later turn only so many new passages are added: the earlier ones are still in view, and every new one has to be read before
+# the first word comes (with three, a second question waited 0.35 to 0.42 of a cold one).
+LATER_PASSAGES = 2
 
 FORMAT = (
     "下面给出带编号的原文段落。引用原文时写作 [编号]<q>原文</q>，编号在前，原文一字不改，只能引用给出的段落；"
