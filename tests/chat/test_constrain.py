@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,11 @@ def test_closed_book_quotes_are_text_of_the_edition(tiny_model: Path, synopsis_r
 
 
 @pytest.mark.slow
-def test_2000_closed_book_quotes_of_the_whole_novel(tiny_model: Path, novel: Edition) -> None:
-    assert quotes_of_whole(tiny_model, novel, {"<": 12.0}, 1000) >= 1000
-    assert quotes_of_whole(tiny_model, novel, {"<": 12.0, "「": 12.0, "假": 8.0, "编": 8.0, "诸葛亮": 8.0}, 1000) >= 1000
+def test_closed_book_quotes_of_the_whole_novel(tiny_model: Path, novel: Edition) -> None:
+    # Some ten a second: XIYOU_QUOTES=1000 makes it two thousand, which is for a quiet night and not for every check.
+    wanted = int(os.environ.get("XIYOU_QUOTES", "60"))
+    assert quotes_of_whole(tiny_model, novel, {"<": 12.0}, wanted) >= wanted
+    assert quotes_of_whole(tiny_model, novel, {"<": 12.0, "「": 12.0, "假": 8.0, "编": 8.0, "诸葛亮": 8.0}, wanted) >= wanted
 
 
 def quotes_of_whole(model: Path, edition: Edition, bias: dict[str, float], target: int) -> int:
