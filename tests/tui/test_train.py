@@ -44,7 +44,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 40.0) -> None:
     """Wait for something that a thread or a process brings about."""
     for _ in range(int(seconds / 0.05)):
         await pilot.pause(0.05)
