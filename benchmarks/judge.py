@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "corpus" / "simplified-gbk.txt")
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=60)
     parsed = parser.parse_args()

@@ -35,7 +35,7 @@ PAIRS = (
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "corpus" / "simplified-gbk.txt")
     parser.add_argument("--rounds", type=int, default=len(PAIRS))
     parsed = parser.parse_args()
     from xiyou_tui.corpus.importer import import_text
