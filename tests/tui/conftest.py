@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from xiyou_tui.corpus.model import Chapter, Edition, edition_id
@@ -37,3 +40,13 @@ def small(study: Study) -> Edition:
 def app(home: object) -> XiyouApp:
     """The app on a fresh home: only the synopsis volume is there."""
     return XiyouApp(open_study())
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times on the screen do not depend on where the tests run."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Label, OptionList, Static
 
 from tests.tui.runs import a_checkpoint, a_model, a_past, a_run, write_arrays
+from tests.tui.waiting import until
 from xiyou_tui.errors import ModelError
 from xiyou_tui.models.making import practice_path
 from xiyou_tui.storage.files import write_json
@@ -24,23 +24,7 @@ from xiyou_tui.tui.screens.train_dialogs import AskDialog
 from xiyou_tui.tui.screens.train_form import RecipeForm
 from xiyou_tui.tui.shelf import inspect_directory, known_directories, list_shelf, remember_directory
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Times on the screen do not depend on where the tests run."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 40.0) -> None:
-    for _ in range(int(seconds / 0.05)):
-        await pilot.pause(0.05)
-        if true():
-            return
-    raise AssertionError("it did not happen in time")
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 async def open_models(pilot: Pilot[None]) -> ModelsScreen:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from tests.tui.runs import BEGUN, a_checkpoint, a_model, a_past, a_run, append
+from tests.tui.waiting import until
 from xiyou_tui.corpus.model import Chapter, Edition, edition_id
 from xiyou_tui.storage.places import Places
 from xiyou_tui.study import Study, open_study
@@ -33,24 +32,7 @@ from xiyou_tui.tui.widgets.plot import Plot
 from xiyou_tui.tui.widgets.run_list import RunList
 from xiyou_tui.tui.widgets.run_view import RunView
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Times on the screen do not depend on where the tests run."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 40.0) -> None:
-    """Wait for something that a thread or a process brings about."""
-    for _ in range(int(seconds / 0.05)):
-        await pilot.pause(0.05)
-        if true():
-            return
-    raise AssertionError("it did not happen in time")
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 async def open_train(pilot: Pilot[None]) -> TrainScreen:
