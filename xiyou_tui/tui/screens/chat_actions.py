@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
-import time
-from pathlib import Path
 
 from textual import on, work
 
 from xiyou_tui.chat.conversations import ConversationStore
-from xiyou_tui.chat.model import MODES, REFUSAL, Answer, CitedPlace
+from xiyou_tui.chat.keeping import export_conversation, keep_sample, kept_citations, refusal_reason, with_sources
+from xiyou_tui.chat.model import REFUSAL, CitedPlace
 from xiyou_tui.chat.preferences import PreferenceStore
-from xiyou_tui.corpus.model import Citation
 from xiyou_tui.errors import ChatError, XiyouError
-from xiyou_tui.samples.model import new_sample
-from xiyou_tui.samples.store import SampleFilter
-from xiyou_tui.storage.files import write_json, write_text
 from xiyou_tui.storage.settings import BY_KEY
 from xiyou_tui.storage.state import write_state
 from xiyou_tui.tui.messages import SampleRequested, SettingsChanged
@@ -27,6 +21,12 @@ from xiyou_tui.tui.widgets.conversations import ConversationList
 from xiyou_tui.tui.widgets.passage import PassagePanel
 from xiyou_tui.tui.widgets.question import QuestionInput
 from xiyou_tui.tui.widgets.transcript import Transcript
+
+KEPT = {
+    "new": "存成了样本（待审）。按 2 去审。",
+    "replaced": "这个问题已有一条待审的样本，换成了现在的回答。",
+    "same": "已经有一样的样本，没有再存。",
+}
 
 
 class ChatActions(ModeScreen):
@@ -157,21 +157,7 @@ class ChatActions(ModeScreen):
     def action_copy(self) -> None:
         entry = self.here()
         if entry is not None:
-            self.xiyou.copy_with_notice(self._with_sources(entry.answer), "问题、回答和出处")
-
-    def _with_sources(self, answer: Answer) -> str:
-        """An answer as one pastes it elsewhere: question, text, and which chapter each mark stands for."""
-        lines = [f"问：{answer.question}", f"答（{MODES[answer.mode]}{'，' + answer.model if answer.model else ''}）：", answer.text]
-        try:
-            edition = self.study.library.open(answer.edition)
-        except XiyouError:
-            return "\n".join(lines)
-        used = {part.citation for part in answer.parts}
-        cited = dict.fromkeys((known.mark, known.place.chapter) for index, known in enumerate(answer.citations) if index in used)
-        if cited:
-            lines.append(f"出处（{edition.title}{'，提要，非原文' if edition.is_synopsis else ''}）：")
-            lines += [f"{mark} {edition.chapter(number).label}　{edition.chapter(number).title}" for mark, number in cited]
-        return "\n".join(lines)
+            self.xiyou.copy_with_notice(with_sources(entry.answer, self.study.library), "问题、回答和出处")
 
     def action_trace(self) -> None:
         panel = self.query_one(PassagePanel)
@@ -244,7 +230,7 @@ class ChatActions(ModeScreen):
         try:
             if done.kind == "editor":
                 refusal = done.text.startswith(REFUSAL)
-                wanted = SampleRequested(kept_citations(answer, done.text), answer.question, done.text, refusal, answer.reason if refusal else "")
+                wanted = SampleRequested(kept_citations(answer, done.text), answer.question, done.text, refusal, refusal_reason(answer, done.text))
                 self.app.post_message(wanted)
             elif done.kind == "pair":
                 PreferenceStore(self.study.connection).add(
@@ -252,30 +238,9 @@ class ChatActions(ModeScreen):
                 )  # fmt: skip
                 self.notify("存成了偏好对（待审）。^W 去通过它。", timeout=4)
             else:
-                self.notify(self._save_sample(answer, done.text), timeout=4)
+                self.notify(KEPT[keep_sample(self.study.samples, answer, done.text)], timeout=4)
         except (XiyouError, sqlite3.Error) as error:
             self.complain_of(error, "对话里的回答没有改动。")
-
-    def _save_sample(self, answer: Answer, text: str) -> str:
-        """Keep an answer as a sample in review; the same question in review is one sample, not two. Returns what to say."""
-        refusal = text.startswith(REFUSAL)
-        store = self.study.samples
-        made = new_sample(
-            "refusal" if refusal else "fact", answer.question, text, citations=kept_citations(answer, text), refusal=refusal,
-            reason=answer.reason if refusal else "", status="review", source="chat",
-        )  # fmt: skip
-        for known in store.list(SampleFilter(status=("draft", "review"), text=answer.question, source="chat")):
-            if known.question.strip() == answer.question.strip():
-                if known.answer.strip() == text:
-                    return "已经有一样的样本，没有再存。"
-                store.save(new_sample(
-                    made.kind, made.question, made.answer, citations=made.citations, refusal=made.refusal, reason=made.reason, status="review",
-                    source="chat", tags=known.tags, split=known.split, note=known.note, id=known.id, now=known.created,
-                ), action="对话改正")  # fmt: skip
-                return "这个问题已有一条待审的样本，换成了现在的回答。"
-        store.save(made, action="对话存入")
-        store.remember_texts(cited.quote for cited in answer.citations)
-        return "存成了样本（待审）。按 2 去审。"
 
     # Conversations.
 
@@ -314,7 +279,7 @@ class ChatActions(ModeScreen):
             if event.action == "rename":
                 self._rename(event.conversation)
             elif event.action == "export":
-                markdown, _ = self._export(event.conversation)
+                markdown, _ = export_conversation(self.store, self.study.places.exports, event.conversation)
                 self.notify(f"写成了 Markdown 和 JSON：\n{markdown.with_suffix('')}.md / .json", timeout=8, markup=False)
             elif event.action == "delete":
                 self._delete(event.conversation)
@@ -339,16 +304,6 @@ class ChatActions(ModeScreen):
             return
         self.refresh_bar()
         self.query_one(ConversationList).refresh_list(self.conversation)
-
-    def _export(self, conversation: str) -> tuple[Path, Path]:
-        """Write a conversation as Markdown and as JSON into the place for exports; returns both files."""
-        found = self.store.get(conversation)
-        name = re.sub(r"[^\w\u4e00-\u9fff-]+", "", found.title)[:24] or "对话"
-        stem = self.study.places.exports / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        markdown, record = stem.with_name(stem.name + ".md"), stem.with_name(stem.name + ".json")
-        write_text(markdown, self.store.as_markdown(conversation))
-        write_json(record, self.store.as_record(conversation))
-        return markdown, record
 
     def _delete(self, conversation: str) -> None:
         if self.answering and conversation == self.conversation:
@@ -380,9 +335,3 @@ class ChatActions(ModeScreen):
         if entry is not None:
             self.transcript.focus()
             self.transcript.point(entry, 0)
-
-
-def kept_citations(answer: Answer, text: str) -> tuple[Citation, ...]:
-    """The citations that a corrected text still rests on: those whose mark or whose quote stands in it."""
-    kept = [cited.citation for cited in answer.citations if cited.mark in text or cited.quote in text]
-    return tuple(dict.fromkeys(kept))
