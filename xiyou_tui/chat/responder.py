@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,23 +124,12 @@ class Responder:
         history: Sequence[Exchange],
     ) -> AsyncIterator[ChatEvent]:
         started, stream, done = Course.clock(), StreamText(), EngineEvent("done")
-        passages, transcript = settings.whole("chat.passages"), self._transcript
         whole = mode == "closed" and settings.text("chat.closed_quotes") == "on"
         if whole:
             self.engine.offer(course.edition.id, [chapter.text for chapter in course.edition.chapters])
+        prompts = ever_smaller(course, mode, settings, self._transcript, history, whole)
+        prompt = next(prompts)
         while True:
-            prompt = build_prompt(
-                course.analysis.resolved,
-                mode=mode,
-                system=settings.text("chat.system_prompt"),
-                edition=course.edition,
-                found=[item.place for item in course.ranked],
-                transcript=transcript,
-                history=history,
-                passages=passages,
-                style=settings.text("chat.style"),
-                closed_quotes=whole,
-            )
             try:
                 request = _request(prompt, mode, model, adapter, settings, course.edition.id if whole else "")
                 async for event in self.engine.ask(request):
@@ -154,13 +143,10 @@ class Responder:
                         yield EngineStateChanged(event.kind, _state_text(event))
                 break
             except ChatError as error:
-                # A small model's context may not hold it all: first the conversation goes, then half the passages.
-                if error.code != "too-long" or (not history and passages <= 1):
+                smaller = next(prompts, None) if error.code == "too-long" else None
+                if smaller is None:
                     raise
-                if history:
-                    history, transcript = (), Transcript()
-                else:
-                    passages //= 2
+                prompt = smaller
         rest = stream.feed("", last=True)
         if rest:
             yield TokenArrived(rest)
@@ -212,6 +198,35 @@ class Responder:
 
         inspect_model(Path(chosen))
         return chosen
+
+
+def ever_smaller(
+    course: Course, mode: Mode, settings: Settings, transcript: Transcript, history: Sequence[Exchange], whole: bool
+) -> Iterator[Prompt]:
+    """Prompts for a question, each smaller than the one before it, since a small model's context may not hold it all.
+
+    First the conversation goes, then half the passages, again and again. With `whole` a closed book may be quoted.
+    """
+    passages = settings.whole("chat.passages")
+    while True:
+        yield build_prompt(
+            course.analysis.resolved,
+            mode=mode,
+            system=settings.text("chat.system_prompt"),
+            edition=course.edition,
+            found=[item.place for item in course.ranked],
+            transcript=transcript,
+            history=history,
+            passages=passages,
+            style=settings.text("chat.style"),
+            closed_quotes=whole,
+        )
+        if history:
+            history, transcript = (), Transcript()
+        elif passages > 1:
+            passages //= 2
+        else:
+            return
 
 
 def _request(prompt: Prompt, mode: Mode, model: str, adapter: str, settings: Settings, edition: str) -> GenerateRequest:
