@@ -19,6 +19,7 @@ from xiyou_tui.chat.roles import Otherwise
 from xiyou_tui.chat.scope import find_foreign
 from xiyou_tui.chat.told import Judgement, judge, never_together, not_owned, strangers, untold
 from xiyou_tui.chat.untold import find_silence
+from xiyou_tui.chat.wanted import find_lack
 from xiyou_tui.corpus.model import Place
 
 if TYPE_CHECKING:
@@ -116,8 +117,11 @@ def _not_given(analysis: Analysis, retriever: Retriever) -> Decision | None:
     silence = find_silence(asked, lexicon) or left_untold(asked, lexicon)
     if silence:
         return Decision("unsupported", silence)
-    gap = untold(asked, lexicon)
-    return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。") if gap is not None else None
+    if (gap := untold(asked, retriever.edition, lexicon)) is not None:
+        return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。")
+    # The synopses leave out too much to say what the novel does not give.
+    lack = None if retriever.edition.is_synopsis else find_lack(asked, retriever.edition, lexicon)
+    return Decision("unsupported", f"原著写到{lack.who}的地方，都没有写{lack.what}。") if lack is not None else None
 
 
 def _not_so_told(analysis: Analysis, retriever: Retriever) -> Decision | None:
