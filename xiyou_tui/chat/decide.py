@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
 from xiyou_tui.chat.asked import left_untold
-from xiyou_tui.chat.binding import unmeasured, untold_verb
 from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.extract import ALSO, QUOTES
 from xiyou_tui.chat.famous import told_otherwise
 from xiyou_tui.chat.foreign import unknown_share
+from xiyou_tui.chat.measured import unmeasured
 from xiyou_tui.chat.numbers import wrong_number
 from xiyou_tui.chat.roles import Otherwise
 from xiyou_tui.chat.scope import find_foreign
@@ -136,8 +136,6 @@ def _not_so_told(analysis: Analysis, retriever: Retriever) -> Decision | None:
         reason = f"按情节索引，没有一件事同时写到{pair[0]}和{pair[1]}。"
     elif number := wrong_number(asked, retriever.edition, lexicon):
         reason = f"问题说到「{number}」，原著在这里没有写过这个数。"
-    elif (bound := untold_verb(asked, lexicon)) is not None:
-        reason = f"按情节索引，写到{bound[0]}和{bound[2]}的地方没有写过「{as_written(bound[1], asked)}」。"
     return Decision("false_premise", reason) if reason else None
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from xiyou_tui.chat.claims import Claim, read_claims
 from xiyou_tui.chat.deeds import OTHER_SIDE, TELLING, TIES
 from xiyou_tui.chat.nearby import mentions_in
+from xiyou_tui.chat.roles import load_roles
 from xiyou_tui.corpus.events import load_events
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import BEINGS, Entry, Lexicon, load_lexicon
@@ -41,6 +42,11 @@ _RELATIVE = re.compile("(?:的|他|她)?(?:亲)?(" + "|".join(sorted(_ASKED, key
 _DEATH = ("打死", "杀", "斩", "死在", "死了", "死后", "烧死", "砍", "害死", "咬死", "剿", "丧命", "而死", "打成", "结果了")
 
 
+# Deeds and ties by the kin that the patient is to the agent, and the agent to the patient ("": the table lists no such).
+_KIN_OF = {
+    "marry": ("spouse", "spouse"), "spouse": ("spouse", "spouse"), "child": ("children", "parents"), "parent": ("parents", "children"),
+    "master": ("teacher", ""), "disciple": ("", "teacher"), "teach": ("", "teacher"), "sibling": ("siblings", "siblings"), "bear": ("children", "parents"),
+}  # fmt: skip
 Outcome = Literal["supported", "contradicted", "unknown"]
 
 
@@ -148,7 +154,21 @@ def judge(claim: Claim, lexicon: Lexicon) -> Judgement:
     for item in told:
         if item.tells(claim):
             return Judgement(claim, "supported", (), item.text, item.event_id)
-    return Judgement(claim, "unknown")
+    return Judgement(claim, "supported" if _in_tables(claim) else "unknown")
+
+
+def _in_tables(claim: Claim) -> bool:
+    """Whether the table of roles has it: who killed or took whom, and who is kin to whom."""
+    roles = load_roles()
+    agent, patient = roles.get(claim.agent), roles.get(claim.patient)
+    if patient is not None:
+        done = {"kill": patient.killed, "subdue": patient.taken | patient.killed, "seize": patient.taken, "mount": patient.owner}
+        if claim.agent in done.get(claim.deed, frozenset()):
+            return True
+    of_agent, of_patient = _KIN_OF.get(claim.deed, ("", ""))
+    return (agent is not None and claim.patient in agent.kin.get(of_agent, ())) or (
+        patient is not None and claim.agent in patient.kin.get(of_patient, ())
+    )
 
 
 def not_owned(question: str, lexicon: Lexicon) -> tuple[str, str, str] | None:
@@ -225,7 +245,7 @@ def never_together(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
 
     Beings and things have to stand in one event; a place or an art in an event or the one before or after it.
     """
-    entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind != "sutra"))
+    entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind not in ("sutra", "term", "office")))
     for first, second in combinations(entries, 2):
         pair = frozenset((first.id, second.id))
         near = {first.kind, second.kind} & {"place", "term"}
