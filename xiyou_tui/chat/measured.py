@@ -12,7 +12,7 @@ _MEASURES = {
     "岁": "岁年春", "年": "年载春秋", "天": "日天", "日": "日天", "棵": "株棵", "回合": "合", "钱": "两钱贯文金", "银子": "两",
     **{word: word for word in "斤月里丈尺间卷两顷斗层扇变株杯碗场件匹座朵张盏本部封块桶缸亩瓶坛盘首句字"},
 }  # fmt: skip
-_ASKED = re.compile("(?<!好)(?:几|多少)个?(" + "|".join(sorted(map(fold_loosely, _MEASURES), key=len, reverse=True)) + ")")
+_ASKED = re.compile("(?<!好)(?:几|多少)个?(" + "|".join(sorted(map(fold_loosely, _MEASURES), key=len, reverse=True)) + ")(?!什么|费|上)")
 _NUMERAL = "[一二两三四五六七八九十百千万半数]"
 # Other ways to ask for a measure, and how one is given.
 _KINDS = tuple(
@@ -24,7 +24,7 @@ _KINDS = tuple(
         ("多重|重量", f"{_NUMERAL}[多余来有]?[斤钧担]"),
         ("多久|多长时间|多长的时间", f"{_NUMERAL}[多余来有个]?[年月日时更夜载天刻宵]|片时|霎时|须臾|半晌|一会|顷刻|良久"),
         ("多少钱|价钱|价格|花了多少|值多少", f"{_NUMERAL}[多余来有]?[两钱贯文金千百]|银子|金子|价"),
-        ("多远|多少路", f"{_NUMERAL}[多余来有]?[里程]"),
+        ("多远|多少路(?!费)", f"{_NUMERAL}[多余来有]?[里程]"),
         ("俸禄|工钱|薪水", "俸|禄|工钱|工食|银"),
     )
 )
