@@ -131,6 +131,9 @@ async def test_an_answer_quotes_and_its_citation_opens_at_the_side_and_in_the_re
         assert not panel.display
         await pilot.press("escape")
         assert screen.question.has_focus
+        await pilot.press("escape", "1")
+        await pilot.pause()
+        assert isinstance(app.screen, CorpusScreen)
 
 
 async def test_every_quote_on_the_screen_stands_in_the_text(app: XiyouApp, small: Edition) -> None:

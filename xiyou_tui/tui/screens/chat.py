@@ -282,6 +282,9 @@ class ChatScreen(ChatAsking):
             self.editing = None
             self.question.put("")
             self.refresh_bar()
+        else:
+            # Out of the box, so that the keys of one character (1 to 6) are keys again.
+            self.transcript.focus()
 
     # What one does with an answer: the one under the cursor, else the last one.
 

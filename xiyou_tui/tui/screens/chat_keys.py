@@ -23,5 +23,5 @@ register_keys(
     Key(SCOPE, "ctrl+f", "search", "搜对话", "在所有对话里搜索"),
     Key(SCOPE, "ctrl+w", "work", "待处理", "拒答过的问题和待审的偏好对"),
     Key(SCOPE, "f12", "compare", "比较", "同一个问题让两个模型并排回答，可以盲评；选好的成偏好对", 1, "F12"),
-    Key(SCOPE, "escape", "leave", "停下", "停止回答；关边栏；回到问题"),
+    Key(SCOPE, "escape", "leave", "停下", "停止回答；关边栏；在问题和回答之间来回"),
 )
