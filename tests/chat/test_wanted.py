@@ -9,6 +9,7 @@ import pytest
 from xiyou_tui.chat.answer import answer_by_extract
 from xiyou_tui.chat.nearby import mentions_in, names_of
 from xiyou_tui.chat.wanted import find_lack
+from xiyou_tui.corpus.events import load_events
 from xiyou_tui.corpus.lexicon import load_lexicon
 from xiyou_tui.corpus.model import Edition
 from xiyou_tui.corpus.retrieval import Retriever
@@ -78,3 +79,10 @@ def test_looking_everywhere_takes_no_time_that_is_felt(novel: Edition) -> None:
     started = time.perf_counter()
     find_lack("孙悟空的母亲叫什么名字", novel, LEXICON)
     assert time.perf_counter() - started < 0.5
+
+
+def test_what_the_events_answer_is_hardly_ever_called_lacking(novel: Edition) -> None:
+    asked = [ask for event in load_events() for ask in event.asks][::5]
+    lacking = [ask for ask in asked if find_lack(ask, novel, LEXICON) is not None]
+    assert len(asked) > 1000
+    assert len(lacking) <= len(asked) // 300, lacking
