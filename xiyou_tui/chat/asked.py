@@ -192,7 +192,7 @@ def _age_untold(clause: Clause) -> str:
             and mention.entry.id not in _SIZED
             and _BETWEEN.fullmatch(clause.text, mention.end, measured.start())
         ):
-            return f"书中没有写{mention.entry.name}的{measured.group().removeprefix('有')}。"
+            return f"书中没有写{mention.entry.name}的{'身高' if '高' in measured.group() else measured.group()}。"
         if (
             practice is not None
             and mention.end <= practice.start()

@@ -328,3 +328,14 @@ def load_deeds() -> tuple[Deed, ...]:
             )
         )
     return tuple(made)
+
+
+@cache
+def load_deed_words() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """(verb, object, names that may not be wrong) of every deed that one object tells, in plain words, to make questions of."""
+    records = map(json.loads, (find_assets() / "deeds.jsonl").read_text("utf-8").splitlines())
+    return tuple(
+        (record["verb"][0], record["of"][0][0], (*record["by"], *record["to"]))
+        for record in records
+        if len(record["of"]) == 1 and record["by"] and not record.get("never")
+    )
