@@ -53,6 +53,7 @@ class EvaluationMeta:
     limit: int = 0
     seed: int = measures.SEED
     version: str = ""
+    noise: int = 0
 
     @property
     def notice(self) -> str:
@@ -77,7 +78,7 @@ class EvaluationMeta:
         return next(spec for spec in self.systems if spec.mode == name)
 
     def as_record(self) -> dict[str, Any]:
-        names = ("id", "created", "set_name", "set_hash", "edition", "edition_title", "edition_kind", "questions", "limit", "seed", "version")
+        names = ("id", "created", "set_name", "set_hash", "edition", "edition_title", "edition_kind", "questions", "limit", "seed", "version", "noise")
         return {name: getattr(self, name) for name in names} | {"systems": [spec.as_record() for spec in self.systems]}
 
     @classmethod
@@ -89,6 +90,7 @@ class EvaluationMeta:
             questions=int(record["questions"]),
             limit=int(record.get("limit", 0)),
             seed=int(record.get("seed", measures.SEED)),
+            noise=int(record.get("noise", 0)),
             **{name: str(record.get(name, "")) for name in texts},
         )
 
@@ -311,6 +313,7 @@ def create_evaluation(
     limit: int = 0,
     seed: int = measures.SEED,
     name: str = "",
+    noise: int = 0,
 ) -> Evaluation:
     """Write down a new evaluation, in one step; nothing is asked yet. Raises StorageError."""
     from xiyou_tui import __version__
@@ -331,6 +334,7 @@ def create_evaluation(
         limit,
         seed,
         __version__,
+        noise,
     )
     draft = evaluation.path.with_name(f".{evaluation.id}")
     with explained(draft):
