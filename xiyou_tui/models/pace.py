@@ -38,3 +38,11 @@ class Pace:
         """Seconds until `rest` more bytes are there; None as long as nobody can tell."""
         speed = self.speed
         return rest / speed if speed > 0 else None
+
+
+def show_left(seconds: float) -> str:
+    """A time to wait, roughly: 不到一分钟, 12 分钟, 2 小时 10 分."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "不到一分钟"
+    return f"{minutes} 分钟" if minutes < 60 else f"{minutes // 60} 小时 {minutes % 60:02d} 分"

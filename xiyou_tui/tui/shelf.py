@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xiyou_tui.errors import ModelError, TrainingError, XiyouError
+from xiyou_tui.models.known import forget_directory as forget_directory
+from xiyou_tui.models.known import known_directories as known_directories
+from xiyou_tui.models.known import remember_directory as remember_directory
 from xiyou_tui.models.registry import ModelCard, inspect_model, list_models, read_header
 from xiyou_tui.storage.places import Places
-from xiyou_tui.storage.state import read_state, write_state
 from xiyou_tui.training.recipe import PRACTICE
 from xiyou_tui.training.run import RunDirectory, list_runs
 from xiyou_tui.tui.follow import RunEntry
 from xiyou_tui.tui.story import show_bytes, show_time
 
-KNOWN = "models.known"
 KINDS = {"practice": "练手模型", "base": "底座", "full": "练过的模型", "adapter": "适配器"}
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapters.safetensors"
 
@@ -90,21 +90,6 @@ def inspect_directory(path: Path) -> ShelfItem:
     if path.is_dir() and (path / ADAPTER_CONFIG).exists() and not (path / "config.json").exists():
         return _of_adapter(path)
     return _of_card(inspect_model(path), "added")
-
-
-def known_directories(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """The directories that were added by path."""
-    return tuple(str(path) for path in read_state(connection, KNOWN, []))
-
-
-def remember_directory(connection: sqlite3.Connection, path: Path) -> None:
-    """Keep a directory on the shelf."""
-    write_state(connection, KNOWN, [*(known for known in known_directories(connection) if known != str(path)), str(path)])
-
-
-def forget_directory(connection: sqlite3.Connection, path: Path) -> None:
-    """Take a directory off the shelf; its files stay where they are."""
-    write_state(connection, KNOWN, [known for known in known_directories(connection) if known != str(path)])
 
 
 def model_picks(places: Places, known: Sequence[str]) -> tuple[Pick, ...]:
