@@ -74,7 +74,7 @@ def test_an_unfinished_download_is_removed_for_good(capsys: pytest.CaptureFixtur
     site.on(WEIGHTS, status(404))
     get(capsys, site)
     assert list_pending(places)
-    code, record, _ = ask(capsys, "remove", REPO)
+    code, _, _ = ask(capsys, "remove", REPO)
     assert code == 0 and not list_pending(places) and not any(places.bin.iterdir())
     assert not (places.models / ".part" / REPO.replace("/", "--")).exists()
 

@@ -125,4 +125,4 @@ class _Progress(LiveLine):
         left = self._pace.left(step.total - step.done)
         if left is None:
             return ""
-        return f"　{show_gb(self._pace.speed)}/秒　还要 {show_left(left)}"
+        return f"　{show_gb(self._pace.speed)}/秒　{show_left(left)}"

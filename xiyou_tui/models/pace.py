@@ -41,8 +41,8 @@ class Pace:
 
 
 def show_left(seconds: float) -> str:
-    """A time to wait, roughly: 不到一分钟, 12 分钟, 2 小时 10 分."""
+    """A time to wait, roughly: 还要不到一分钟, 还要 12 分钟, 还要 2 小时 10 分."""
     minutes = round(seconds / 60)
     if minutes < 1:
-        return "不到一分钟"
-    return f"{minutes} 分钟" if minutes < 60 else f"{minutes // 60} 小时 {minutes % 60:02d} 分"
+        return "还要不到一分钟"
+    return f"还要 {minutes} 分钟" if minutes < 60 else f"还要 {minutes // 60} 小时 {minutes % 60:02d} 分"

@@ -10,9 +10,9 @@ from xiyou_tui.errors import ModelError
 from xiyou_tui.models.hubs import Hub, Source
 
 _OTHERS: dict[Source, str] = {
-    "hub": "换镜像（--source mirror，地址在设置「镜像」里改）或 ModelScope（--source modelscope）",
-    "mirror": "换一个镜像（设置「镜像」）、官方站（--source hub）或 ModelScope（--source modelscope）",
-    "modelscope": "换官方站（--source hub）或它的镜像（--source mirror）",
+    "hub": "换来源：镜像（地址在设置「镜像」里改）或 ModelScope（按 g 换，命令加 --source mirror 或 --source modelscope）",
+    "mirror": "换来源：别的镜像（设置「镜像」）、官方站或 ModelScope（按 g 换，命令加 --source hub 或 --source modelscope）",
+    "modelscope": "换来源：Hugging Face 官方站或它的镜像（按 g 换，命令加 --source hub 或 --source mirror）",
 }
 
 

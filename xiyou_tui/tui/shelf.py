@@ -19,7 +19,8 @@ from xiyou_tui.training.run import RunDirectory, list_runs
 from xiyou_tui.tui.follow import RunEntry
 from xiyou_tui.tui.story import show_bytes, show_time
 
-KINDS = {"practice": "练手模型", "base": "底座", "full": "练过的模型", "adapter": "适配器"}
+# What a download that is not whole is, its line says by how far it is.
+KINDS = {"practice": "练手模型", "base": "底座", "full": "练过的模型", "adapter": "适配器", "part": ""}
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapters.safetensors"
 
 
@@ -36,7 +37,7 @@ class Pick:
 class ShelfItem:
     """A model, or an adapter with the model it belongs to. `bytes` and `parameters` are its own, not those of its base.
 
-    `origin`: ours (in the models directory), run (made by a run), added (a directory elsewhere). `trouble` says why it can't be used now.
+    `origin`: ours (in the models directory), run (made by a run), added (a directory elsewhere), part (a download that is not whole). `trouble` says why it can't be used now.
     """
 
     kind: str
@@ -129,6 +130,8 @@ def show_parameters(count: int) -> str:
 def _of_card(card: ModelCard, origin: str) -> ShelfItem:
     kind = "practice" if card.is_practice and origin == "ours" else "base"
     about = f"从「{card.marker.get('title', '')}」做成" if card.is_practice else ""
+    if card.marker.get("kind") == "download":
+        about = "下载所得"
     return ShelfItem(kind, card.name, card.path, origin, card.bytes, card.parameters, card, about=about)
 
 
