@@ -186,6 +186,26 @@ async def test_a_failure_stands_on_the_pane_with_what_to_do(app: XiyouApp, site:
         assert not list_pending(places) and "按 g" in details(screen)
 
 
+async def test_what_is_begun_is_under_the_cursor_and_a_small_window_still_tells(app: XiyouApp, site: Site, content: dict[str, bytes], places: Places) -> None:
+    a_model(places.models / "Qwen-mini")
+    on(site, WEIGHTS, slowly(content[WEIGHTS], piece=2048, rest=0.08))
+    async with app.run_test(size=(50, 20)) as pilot:
+        await pilot.press("f6")
+        screen = app.screen
+        assert isinstance(screen, ModelsScreen)
+        await until(pilot, lambda: len(names(screen)) == 1)
+        await pilot.press("g")
+        await until(pilot, lambda: isinstance(app.screen, GetDialog))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen and len(names(screen)) == 2 and "正在下" in str(screen.shelf.get_option(str(folder_of(places, REPO))).prompt))
+        assert (item := screen._here()) is not None and item.kind == "part"
+        on(site, WEIGHTS, status(404))
+        await pilot.press("p")
+        await until(pilot, lambda: not app.downloads.live)
+        await pilot.press("p")
+        await until(pilot, lambda: any(notice.title == "没有下完" for notice in app._notifications))
+
+
 async def test_p_without_a_download_says_so(app: XiyouApp) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await open_models(pilot)

@@ -158,8 +158,9 @@ class XiyouApp(App[None]):
         from xiyou_tui.tui.downloads import tell_end
 
         state = self.downloads.end(message)
-        # On the pane itself a failure stands there in full.
-        if state is not None and not (state.status != "done" and self.current_mode == "models"):
+        # On the pane itself what went wrong stands there in full, where there is room for it.
+        shown = self.current_mode == "models" and not self.screen.has_class("-tiny")
+        if state is not None and (state.status == "done" or not shown):
             title, text, severity = tell_end(state)
             self.notify(text, title=title, severity=severity, timeout=10, markup=False)
 

@@ -162,9 +162,12 @@ class ModelsScreen(ModelDownloads):
                 self._show()
 
     def _list(self) -> None:
-        here = self._wished or (item.id if (item := self._here()) else "") or self._used()[1] or self._used()[0]
+        # What is wished for may still be on its way to the shelf.
+        wished = self._wished if any(item.id == self._wished for item in self._items) else ""
+        here = wished or (item.id if (item := self._here()) else "") or self._used()[1] or self._used()[0]
         place = self.shelf.highlighted or 0
-        self._wished = ""
+        if wished:
+            self._wished = ""
         options: list[Option] = []
         keys: list[str] = []
         for origin, label in GROUPS.items():
