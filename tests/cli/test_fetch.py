@@ -165,7 +165,7 @@ async def main():
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("w", "down", "down", "up", "enter", "escape", "down", "enter")
         await pilot.pause()
-        for key in ("escape", "escape", "f2", "f3", "f4", "f5", "f6", "f1", "slash", "escape", "o", "escape"):
+        for key in ("escape", "escape", "f2", "f3", "f4", "f5", "f6", "g", "down", "tab", "right", "escape", "f1", "slash", "escape", "o", "escape"):
             await pilot.press(key)
             await pilot.pause(0.05)
 

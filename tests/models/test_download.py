@@ -122,6 +122,23 @@ def test_what_came_is_gone_on_with_next_time_at_the_same_commit(site: Site, plac
     assert site.server.paths().count(site.file_path("config.json")) == 1 and not list_pending(places)
 
 
+def test_a_network_that_is_gone_for_a_while_is_waited_for(site: Site, places: Places, content: dict[str, bytes]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{free.getsockname()[1]}/"
+    there = status(302, b"", Location=site.server.address + site.data_path(WEIGHTS))
+    site.server.on(site.file_path(WEIGHTS), there, *[status(302, b"", Location=nowhere)] * 8, there)
+    site.on(WEIGHTS, whole(content[WEIGHTS], cut=9000), whole(content[WEIGHTS]))
+    made = Try(site, places, patience=download.PATIENCE)
+    made.run()
+    assert site.asked_for(WEIGHTS) == ["", "bytes=9000-"] and made.waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+    # Before anything came, a word is said soon.
+    site.server.on(site.list_path(), hang_up)
+    shutil.rmtree(places.models / "Little-Qwen-4bit")
+    first = Try(site, places, patience=download.PATIENCE)
+    assert first.fail().code == "download-broken-off" and len(first.waits) == 4
+
+
 def test_another_source_goes_on_with_the_same_files(server: Server, content: dict[str, bytes], places: Places) -> None:
     hub = Site(server, content).serve()
     hub.on(WEIGHTS, whole(content[WEIGHTS], cut=9000), hang_up)

@@ -39,6 +39,10 @@ _LARGEST_LIST = 16 * 2**20
 _SPARE = 256 * 2**20
 _NAME = re.compile(r"[\w][\w.+-]{0,99}")
 _CHECKED_EVERY = 32 * 2**20
+# Six minutes of waits in all: a network that has worked may be gone for a while (a train, a lid that was closed) and come back.
+PATIENCE = Patience(attempts=12, requests=1000)
+# One that has not worked yet is given up sooner: the user sits there and waits for a word.
+_FIRST_TRIES = 5
 _HTML = (b"<!doctype", b"<html", b"<head", b"<body")
 
 
@@ -118,7 +122,7 @@ class Downloader:
         self.place = find_place(places, order)
         self.folder = PartFolder(folder_of(places, order.repo))
         self._places = places
-        self._patience = patience or Patience(attempts=6, requests=1000)
+        self._patience = patience or PATIENCE
         self._tell = tell or (lambda step: None)
         self._sleep = sleep or self.stop.sleep
         self._jitter = jitter
@@ -128,6 +132,7 @@ class Downloader:
         )  # fmt: skip
         self._files: tuple[RemoteFile, ...] = ()
         self._gated = False
+        self._worked = False
 
     def run(self, *, again: bool = False) -> Downloaded:
         """Fetch what is missing and put the model in its place. With `again` also a model that stands there (the old one goes to the bin).
@@ -263,6 +268,7 @@ class Downloader:
             if not began and size < start:
                 step("restarted", size)
             began = True
+            self._worked = self._worked or size > start
             step("receiving", size)
 
         # All of it may be here, not yet checked, when the last try was ended by force.
@@ -301,8 +307,18 @@ class Downloader:
         def waiting(seconds: float, fault: Fault) -> None:
             self._tell(Step("waiting", file, number, len(self._files), self._received(), self._total(), seconds, fault.reason))
 
+        def tried() -> Any:
+            try:
+                return attempt()
+            except Fault as fault:
+                if not self._worked:
+                    fault.tries = min(fault.tries, _FIRST_TRIES)
+                elif fault.code in ("offline", "proxy"):
+                    fault.tries = max(fault.tries, self._patience.attempts)
+                raise
+
         try:
-            return persist(attempt, patience=self._patience, size=partial_size, sleep=self._sleep, waiting=waiting, jitter=self._jitter)
+            return persist(tried, patience=self._patience, size=partial_size, sleep=self._sleep, waiting=waiting, jitter=self._jitter)
         except Fault as fault:
             raise explain_fault(
                 fault, self.order.hub, self.order.repo, file, gated=self._gated, received=self._received(), total=self._total()
