@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.corpus.server import PORTAL, Server, hang_up, running, silent, status, wait_for, whole
 from tests.corpus.test_fetch import certificate as certificate
@@ -42,11 +44,11 @@ class Try:
         self.steps: list[Step] = []
         self.waits: list[float] = []
         order = options.pop("order", None) or Order(Hub("modelscope" if site.kind == "modelscope" else "hub", site.server.address), site.repo)
-        settings: dict[str, Any] = {
+        chosen: dict[str, Any] = {
             "limits": Limits(connect=1.0, stall=0.5), "patience": Patience(attempts=3, requests=1000), "tell": self.steps.append,
             "sleep": self.waits.append, "jitter": lambda: 1.0, **options,
         }  # fmt: skip
-        self.downloader = Downloader(order, places, **settings)
+        self.downloader = Downloader(order, places, **chosen)
 
     def run(self, **options: bool) -> Downloaded:
         return self.downloader.run(**options)
@@ -137,6 +139,37 @@ def test_a_network_that_is_gone_for_a_while_is_waited_for(site: Site, places: Pl
     shutil.rmtree(places.models / "Little-Qwen-4bit")
     first = Try(site, places, patience=download.PATIENCE)
     assert first.fail().code == "download-broken-off" and len(first.waits) == 4
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(breaks=st.lists(st.tuples(st.integers(0, 60_000), st.booleans()), max_size=5))
+def test_however_it_breaks_the_bytes_are_the_same(site: Site, places: Places, content: dict[str, bytes], breaks: list[tuple[int, bool]]) -> None:
+    data = content[WEIGHTS]
+    site.on(WEIGHTS, *[whole(data, cut=cut, ranges=ranges) for cut, ranges in breaks], whole(data))
+    made = Try(site, places, patience=Patience(attempts=20, requests=1000))
+    assert (made.run(again=True).card.path / WEIGHTS).read_bytes() == data
+    done = [step.done for step in made.steps if step.kind in ("receiving", "arrived", "found", "finishing")]
+    assert all(0 <= count <= made.steps[-1].total for count in done) and made.steps[-1].done == made.steps[-1].total
+
+
+@given(content=st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+    st.sampled_from(["siblings", "rfilename", "size", "lfs", "sha256", "blobId", "Data", "Files", "Path", "Size", "Type", "sha", "cardData", "license", "Message", "error"]), inner, max_size=4,
+)))  # fmt: skip
+def test_any_answer_is_a_list_or_none(content: Any) -> None:
+    for hub in (Hub("hub", "https://h.example"), Hub("modelscope", "https://m.example")):
+        assert isinstance(hub.refusal(content), str)
+        try:
+            listing = hub.read_list("a/b", content)
+        except (ValueError, TypeError, AttributeError):
+            continue
+        assert all("/" not in file.path and file.size >= 0 and not file.path.startswith(".") for file in listing.files)
+
+
+def test_modelscope_says_no_in_a_good_answer(server: Server, content: dict[str, bytes], places: Places) -> None:
+    site = Site(server, content, kind="modelscope")
+    server.on(site.list_path(), whole(json.dumps({"Code": 10010205001, "Message": "Record not found", "Success": False, "Data": None}).encode()))
+    error = Try(site, places).fail()
+    assert error.code == "download-missing" and "Record not found" in error.what and "--source hub" in error.next_step
 
 
 def test_another_source_goes_on_with_the_same_files(server: Server, content: dict[str, bytes], places: Places) -> None:

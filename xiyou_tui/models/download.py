@@ -209,7 +209,10 @@ class Downloader:
             self._transport.receive(order.hub.list_address(order.repo, revision), partial, lambda size, total: None)
             data = partial.read()
             try:
-                return order.hub.read_list(order.repo, json.loads(data))
+                content = json.loads(data)
+                if said := order.hub.refusal(content):
+                    raise Fault("not-there", said, lasting=True)
+                return order.hub.read_list(order.repo, content)
             except (ValueError, TypeError, AttributeError) as error:
                 if data.lstrip()[:9].lower().startswith(_HTML):
                     raise Fault("html-page", "来的是一张网页，多半是上网登录页或出错页", tries=2) from error

@@ -84,6 +84,13 @@ class Hub:
         """The list out of the answer; raises ValueError when it has another form."""
         return _read_modelscope(repo, content) if self.source == "modelscope" else _read_hub(repo, content)
 
+    def refusal(self, content: Any) -> str:
+        """Why the site did not give a list, in its own words, where the answer is a refusal in spite of its status; else ""."""
+        if not isinstance(content, dict) or content.get("Success") is True or "siblings" in content:
+            return ""
+        said = content.get("Message") if self.source == "modelscope" else content.get("error")
+        return re.sub(r"\s+", " ", said).strip()[:120] if isinstance(said, str) else ""
+
     def takes_token(self, address: str) -> bool:
         """Whether the user's token may go to this address: the hub itself, or the one that stands beside the token in the environment."""
         parts, own = urlsplit(address), urlsplit(self.endpoint)

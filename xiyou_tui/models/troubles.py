@@ -94,7 +94,7 @@ def _describe(fault: Fault, hub: Hub, repo: str, file: str, gated: bool) -> tupl
             return "changed", f"{hub.name} 上的「{file}」不见了（{fault.status}），这个模型刚刚改过。", "再下一次，会按新的清单来"
         if fault.said == "RevisionNotFound":
             return "no-revision", f"{hub.name} 上的「{repo}」没有这个版本（{fault.status}）。", "版本写错了就改，不写就是最新的"
-        return "missing", f"{hub.name} 上没有「{repo}」（{fault.status}）。", _spelling(hub)
+        return "missing", f"{hub.name} 上没有「{repo}」（{fault.status or fault.reason}）。", _spelling(hub)
     first = {
         "too-busy": "过一会儿再下，会从断的地方接着；设了 HF_TOKEN 的限得松些",
         "offline": "看看网络通不通、代理（设置 network.proxy）对不对，再下一次",
