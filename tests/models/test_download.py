@@ -72,7 +72,7 @@ def test_a_model_arrives_whole_and_can_be_used(server: Server, content: dict[str
     assert {path.name: path.read_bytes() for path in done.card.path.iterdir() if path.name != "xiyou-model.json"} == content
     marker = json.loads((done.card.path / "xiyou-model.json").read_text("utf-8"))
     assert (marker["kind"], marker["source"], marker["repo"], marker["endpoint"]) == ("download", kind, REPO, server.address)
-    assert marker["commit"] == (COMMIT if kind == "hub" else "") and marker["licence"] == ("apache-2.0" if kind == "hub" else "test-licence")
+    assert marker["commit"] == (COMMIT if kind == "hub" else "") and marker["licence"] == {"id": "apache-2.0" if kind == "hub" else "test-licence", "from": REPO}
     assert marker["files"][WEIGHTS]["sha256"] == hashlib.sha256(content[WEIGHTS]).hexdigest() and marker["date"]
     assert not (places.models / ".part").exists()
     # Only what is needed was asked for, one at a time, and the configuration came before the weights.

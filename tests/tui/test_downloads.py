@@ -88,7 +88,7 @@ async def test_a_suggested_model_is_fetched_and_used(app: XiyouApp, site: Site, 
         await pilot.press("enter")
         place = places.models / REPO.rpartition("/")[2]
         await until(pilot, lambda: app.screen is screen and names(screen) == [str(place)])
-        assert card(screen) == "" and "下载所得" in details(screen) and not list_pending(places)
+        assert card(screen) == "" and "下载所得" in details(screen) and REPO in details(screen).replace("\n", "").replace(" ", "") and "apache-2.0" in details(screen) and not list_pending(places)
         assert any("按 Enter 就用它对话" in notice.message for notice in app._notifications)
         await pilot.press("enter")
         await until(pilot, lambda: app.study.settings.text("chat.model") == str(place))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from xiyou_tui.cli import model_get
 from xiyou_tui.cli.commands import CommandParser
 from xiyou_tui.cli.output import emit
 from xiyou_tui.errors import ModelError
-from xiyou_tui.models.download import KIND
+from xiyou_tui.models.download import origin_facts
 from xiyou_tui.models.known import forget_directory, known_directories, remember_directory
 from xiyou_tui.models.parts import Pending, discard_pending, list_pending
 from xiyou_tui.models.registry import ModelCard, inspect_model, list_models
@@ -149,17 +148,6 @@ def describe_card(card: ModelCard) -> str:
     """A model in one line."""
     count = f"{card.parameters / 1e9:.1f}B" if card.parameters >= 10**9 else f"{card.parameters / 1e6:.2f}M"
     return f"{card.path.name}　{count} 参数　{card.bits} 位　{show_gb(card.bytes)}　{card.architecture}"
-
-
-def origin_facts(card: ModelCard) -> list[tuple[str, str]]:
-    """Where a fetched model came from, as label and text; nothing for others."""
-    marker = card.marker
-    if marker.get("kind") != KIND:
-        return []
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(marker.get("made", 0))))
-    commit = str(marker.get("commit", ""))[:12]
-    rows = [("来源", f"{marker.get('repo', '')}（{marker.get('endpoint', '')}）"), ("版本", f"{marker.get('revision', '')}{f' {commit}' if commit else ''}")]
-    return [*rows, ("下载", when), ("许可", str(marker.get("licence", "")) or "没写，看 README.md")]
 
 
 def _describe_pending(item: Pending) -> str:

@@ -109,6 +109,17 @@ def repo_of(path: Path) -> str:
         return ""
 
 
+def origin_facts(card: ModelCard) -> list[tuple[str, str]]:
+    """Where a fetched model came from, as label and text; nothing for others."""
+    marker = card.marker
+    if marker.get("kind") != KIND:
+        return []
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(marker.get("made", 0))))
+    commit = str(marker.get("commit", ""))[:12]
+    rows = [("来源", f"{marker.get('repo', '')}（{marker.get('endpoint', '')}）"), ("版本", f"{marker.get('revision', '')}{f' {commit}' if commit else ''}")]
+    return [*rows, ("下载", when), ("许可", str((marker.get("licence") or {}).get("id", "")) or "没写，看 README.md")]
+
+
 class Downloader:
     """One download of one model. The waits and the chance in them can be replaced, for tests."""
 
@@ -333,10 +344,11 @@ class Downloader:
         """Write the marker, look at the whole, move it to its place in one step."""
         files = self.folder.files
         self._tell(Step("finishing", number=len(self._files), of=len(self._files), done=self._total(), total=self._total()))
+        licence = plan.licence or read_licence(files / "README.md")
         write_json(files / MARKER, {
             "kind": KIND, "name": self.place.name, "made": time.time(), "source": plan.source, "endpoint": plan.endpoint, "repo": plan.repo,
             "revision": plan.revision or plan.hub.revision, "commit": plan.commit, "date": time.strftime("%Y-%m-%d %H:%M:%S%z"),
-            "licence": plan.licence or read_licence(files / "README.md"), "files": {file.path: file.as_record() for file in plan.files},
+            "licence": {"id": licence, "from": plan.repo} if licence else {}, "files": {file.path: file.as_record() for file in plan.files},
         })  # fmt: skip
         try:
             inspect_model(files)

@@ -15,7 +15,7 @@ from xiyou_tui.models.registry import knows_architecture
 _NEEDED = (
     "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
     "*tokenizer*.model", "*.tiktoken", "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json",
-    "added_tokens.json", "chat_template.*", "*.jinja", "LICENSE*", "LICENCE*", "NOTICE*", "README.md",
+    "added_tokens.json", "chat_template.*", "*.jinja", "LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*", "README.md",
 )  # fmt: skip
 _LICENCE = re.compile(r"^license(_name)?:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
 _FIRST = ("config.json", "README.md")

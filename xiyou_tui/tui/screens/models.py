@@ -17,6 +17,7 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from xiyou_tui.errors import ModelError, XiyouError
+from xiyou_tui.models.download import origin_facts
 from xiyou_tui.models.making import practice_path
 from xiyou_tui.models.parts import read_pending
 from xiyou_tui.storage.files import discard
@@ -241,6 +242,7 @@ class ModelsScreen(ModelDownloads):
                 ("上下文", f"{card.context:,} 词元"),
                 ("对话模板", "有" if card.has_chat_template else "没有：只能续写，不能一问一答"),
             ]
+            rows += origin_facts(card)
             if item.kind == "practice":
                 rows += [("做成", show_time(float(card.marker.get("made", 0)))), ("说明", str(card.marker.get("note", "")))]
         if item.base is not None:
