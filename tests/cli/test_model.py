@@ -70,6 +70,16 @@ def test_a_download_that_broke_off_goes_on_with_the_name_alone(capsys: pytest.Ca
     assert record["endpoint"] == site.server.address
 
 
+def test_a_short_name_means_its_model(capsys: pytest.CaptureFixture[str], site: Site) -> None:
+    suggestion = load_suggestions()[0]
+    site.repo = suggestion.repo
+    site.serve()
+    code, record, _ = ask(capsys, "get", suggestion.id, "--source", "hub", "--endpoint", site.server.address)
+    assert code == 0 and record["repo"] == suggestion.repo
+    assert run(["model", "list"]) == 0 and "有了" in capsys.readouterr().out
+    assert ask(capsys, "show", suggestion.id)[0] == 0 and ask(capsys, "remove", suggestion.id)[0] == 0
+
+
 def test_an_unfinished_download_is_removed_for_good(capsys: pytest.CaptureFixture[str], site: Site, places: Places) -> None:
     site.on(WEIGHTS, status(404))
     get(capsys, site)

@@ -43,7 +43,7 @@ def _parser() -> CommandParser:
 def find_model(study: Study, name: str) -> ModelCard:
     """The model with this name (that of its directory, of its marker, or of its repository) or in this directory. Raises ModelError."""
     cards = _cards(study)
-    found = [card for card in cards if name in (card.path.name, card.name, str(card.path), card.marker.get("repo"))]
+    found = [card for card in cards if _is_named(card, name)]
     if found:
         return found[0]
     if "/" in name or name.startswith((".", "~")):
@@ -51,6 +51,16 @@ def find_model(study: Study, name: str) -> ModelCard:
     suggestion = find_suggestion(name)
     step = f"没有下载的先 xiyou model get {suggestion.id}。" if suggestion else f"有这些：{'、'.join(card.path.name for card in cards) or '（一个也没有）'}；也可以写目录。"
     raise ModelError(f"没有「{name}」这个模型。", next_step=step, code="no-model")
+
+
+def _is_named(card: ModelCard, name: str) -> bool:
+    return name in (card.path.name, card.name, str(card.path)) or card.marker.get("repo") in _repos(name)
+
+
+def _repos(name: str) -> set[str]:
+    """The repositories that a name means: its own, or those of the short name."""
+    suggestion = find_suggestion(name)
+    return {suggestion.repo, suggestion.modelscope} if suggestion else {name}
 
 
 def _cards(study: Study) -> list[ModelCard]:
@@ -118,10 +128,10 @@ def _use(study: Study, parsed: argparse.Namespace) -> int:
 
 def _remove(study: Study, parsed: argparse.Namespace) -> int:
     name = parsed.model
-    half = next((item for item in list_pending(study.places) if name in (item.plan.repo, item.key, item.plan.repo.partition("/")[2], str(item.folder))), None)
+    half = next((item for item in list_pending(study.places) if item.plan.repo in _repos(name) or name in (item.key, item.plan.repo.partition("/")[2], str(item.folder))), None)
     known = known_directories(study.connection)
     outside = next((path for path in known if name in (path, Path(path).name) or str(Path(name).expanduser().absolute()) == path), None)
-    ours = [card for card in list_models(study.places) if name in (card.path.name, card.name, str(card.path), card.marker.get("repo"))]
+    ours = [card for card in list_models(study.places) if _is_named(card, name)]
     record: dict[str, Any]
     if ours:
         lies = discard(ours[0].path, study.places.bin)
