@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -116,6 +117,14 @@ def test_chapters_stay_apart_and_held_out_ones_are_not_trained(tokenizer: Any, r
     assert tokenizer.decode([token for token in tokens if token != mark]) == "甲\n" + "话说孙悟空" * 30
     assert tokens[-1] == mark
     assert all(row.name.startswith("第2回") for row in data.checks["held_out"])
+
+
+def test_the_mark_between_texts_may_stand_for_the_unknown_too(tokenizer: Any) -> None:
+    mark = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    assert mark not in (None, tokenizer.eos_token_id)
+    known = copy.deepcopy(getattr(tokenizer, "_tokenizer", tokenizer))
+    known.unk_token = "<|endoftext|>"
+    assert document_mark(known) == mark
 
 
 def test_general_text_is_mixed_to_its_share(tokenizer: Any, recipe_of: Callable[..., Recipe]) -> None:

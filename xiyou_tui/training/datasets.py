@@ -155,9 +155,8 @@ def _encode_pairs(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any
 
 def document_mark(tokenizer: Any) -> int:
     """The token that stands between texts: <|endoftext|> where the vocabulary has it, else the end token."""
-    number = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    return int(number if number is not None and number != unknown else tokenizer.eos_token_id)
+    # The vocabulary is asked, since some models (SmolLM2, GPT-2) have the same mark stand for what is unknown.
+    return int(tokenizer.get_vocab().get("<|endoftext|>", tokenizer.eos_token_id))
 
 
 def require_template(tokenizer: Any) -> None:
