@@ -59,13 +59,17 @@ def render_output(
     draft = _Draft([], [])
     problems: list[str] = []
     dropped = checked = 0
+    said: set[str] = set()
     for piece in parse_output(raw):
         if checked >= MOST_SENTENCES:
             break
         if isinstance(piece, Quote):
             place = locate_quote(piece.text if piece.closed else trim_open_quote(piece.text), edition, passages, piece.number)
             if place is not None:
-                draft.parts.append(Part("evidence", place.text, draft.cite(place)))
+                quoted = Part("evidence", place.text, draft.cite(place))
+                # A small model falls into repeating itself: said once is enough.
+                if draft.parts[-1:] != [quoted]:
+                    draft.parts.append(quoted)
                 continue
             piece = Words(plain_words(piece.text))
             if len(piece.text.strip()) >= 8:
@@ -75,6 +79,9 @@ def render_output(
             checked += 1
             if checked > MOST_SENTENCES:
                 break
+            if sentence in said:
+                continue
+            said.add(sentence)
             verdict = _check(sentence, cited, passages, retriever, judge_model)
             problems += [f"{sentence[:16]}…：{problem}" for problem in verdict.problems]
             if verdict.supported is False and unverified == "drop":
@@ -91,6 +98,14 @@ def _check(
 ) -> Verdict:
     if REFUSAL in sentence:
         return Verdict(None)
+    verdict = _look(sentence, cited, passages, retriever, judge_model)
+    # A question tells nothing, least of all the one that was asked: its words stand in the evidence, but it can't be the answer.
+    return Verdict(None) if verdict.supported and sentence.endswith(("？", "?")) else verdict
+
+
+def _look(
+    sentence: str, cited: tuple[Place, ...], passages: tuple[Place, ...], retriever: Retriever, judge_model: Judge | None
+) -> Verdict:
     if not passages:
         return look_up(sentence, retriever, judge_model=judge_model)
     first = verify_sentence(sentence, cited or passages, retriever, judge_model=judge_model)
