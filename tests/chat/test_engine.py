@@ -36,6 +36,7 @@ async def test_generation_streams_is_repeatable_and_reuses_the_prompt(engine: En
     first = await collect(engine, GenerateRequest("1", str(tiny_model), ASK, max_tokens=24, temperature=0.8, seed=5))
     assert [event.kind for event in first if event.kind != "token"] == ["loading", "loaded", "prefill", "done"]
     assert "".join(event.text for event in first if event.kind == "token") == first[-1].text
+    assert (first[-1].data["finish"], first[-1].data["tokens"]) == ("length", 24)
     again = await collect(engine, GenerateRequest("2", str(tiny_model), ASK, max_tokens=24, temperature=0.8, seed=5))
     assert again[-1].text == first[-1].text
     assert again[-1].data["reused"] == again[-1].data["prompt_tokens"] - 1

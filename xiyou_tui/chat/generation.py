@@ -103,7 +103,8 @@ class LoadedModel:
                 prefill_step_size=PREFILL_STEP,
                 prompt_progress_callback=progress,
             ):
-                tokens += response.finish_reason is None
+                # The end token is no part of the answer; the last one before the limit is.
+                tokens += response.finish_reason != "stop"
                 generated.append(int(response.token))
                 first = first or time.perf_counter() - started
                 if response.text:
