@@ -266,6 +266,8 @@ def test_a_plan_can_be_tried_without_leaving_anything(tiny: Study, recipe_of: Ca
     without_footing = estimated.memory - estimated.parts["程序"]
     assert 0.4 < without_footing / measured.memory < 2.5
     views = preview_rows(tiny.places, plan, 100)
+    trained = sum(view.tokens for view in views if view.split == "train")
+    assert estimated.tokens == pytest.approx(trained * plan.recipe.epochs, rel=0.2)
     assert {view.split for view in views} == {"train", "validation"}
     for view in views:
         answers = "".join(text for text, target in view.pieces if target)
