@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def inspect_model(path: Path) -> ModelCard:
         path=path,
         name=str(marker.get("name") or path.name),
         architecture=architecture,
-        parameters=_count(tensors, bits),
+        parameters=_count(tensors, quantization),
         bytes=sum(file.stat().st_size for file in files),
         bits=bits,
         vocabulary=int(shape.get("vocab_size", 0)),
@@ -192,16 +193,17 @@ def _check_index(path: Path, present: set[str]) -> None:
         raise _refuse(f"{path} 缺 {len(missing)} 个权重文件，如 {missing[0]}", "把这个模型下载完整。", "missing-weights")
 
 
-def _count(tensors: Mapping[str, tuple[str, tuple[int, ...]]], bits: int) -> int:
+def _count(tensors: Mapping[str, tuple[str, tuple[int, ...]]], quantization: Mapping[str, Any]) -> int:
+    # Layers may be quantised each in its own way, so packed weights are counted by their scales: one for each group.
     total = 0
-    for name, (kind, shape) in tensors.items():
-        count = 1
-        for dimension in shape:
-            count *= dimension
-        if kind == "U32" and bits < 16:
-            total += count * 32 // bits
-        elif not name.endswith((".scales", ".biases")):
-            total += count
+    for name, (_, shape) in tensors.items():
+        layer = name.rpartition(".")[0]
+        if name.endswith(".scales"):
+            own = quantization.get(layer)
+            group = own.get("group_size") if isinstance(own, dict) else None
+            total += math.prod(shape) * int(group or quantization.get("group_size", 64))
+        elif not name.endswith((".weight", ".biases")) or f"{layer}.scales" not in tensors:
+            total += math.prod(shape)
     return total
 
 
