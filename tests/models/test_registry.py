@@ -67,6 +67,10 @@ def test_parameters_are_counted_where_layers_are_quantised_differently(made: Pat
 
 def test_each_kind_of_no_model_is_named(copy: Path, tmp_path: Path) -> None:
     assert code_of(tmp_path / "none") == "no-model"
+    (tmp_path / "model.gguf").touch()
+    with pytest.raises(ModelError, match="是一个文件") as caught:
+        inspect_model(tmp_path / "model.gguf")
+    assert "GGUF" in caught.value.next_step
     (tmp_path / "empty").mkdir()
     assert code_of(tmp_path / "empty") == "no-config"
     weights = copy / "model.safetensors"

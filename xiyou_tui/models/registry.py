@@ -19,6 +19,7 @@ MARKER = "xiyou-model.json"
 # Up to this size a model's whole content makes its hash; above it, a sample of blocks does.
 WHOLE_HASH_BYTES = 64 * 2**20
 BLOCK = 4096
+_WANTED = "选含有 config.json 和 *.safetensors 的 MLX 模型目录；GGUF 和 PyTorch 权重要先转成 MLX。"
 # Names that mlx-lm 0.32 loads with the code of another architecture.
 REMAPPED = {
     "mistral": "llama", "llava": "mistral3", "phi-msft": "phixtral", "falcon_mamba": "mamba", "joyai_llm_flash": "deepseek_v3",
@@ -82,11 +83,13 @@ def list_models(places: Places) -> list[ModelCard]:
 
 def inspect_model(path: Path) -> ModelCard:
     """The card of the model at `path`; raises ModelError that says what is missing or broken."""
+    if path.is_file():
+        raise _refuse(f"{path} 是一个文件，不是模型目录", _WANTED, "no-model")
     if not path.is_dir():
         raise _refuse(f"没有这个模型目录：{path}", "检查路径；练手模型用 xiyou train practice 做。", "no-model")
     config = _read_json(path / "config.json")
     if config is None:
-        raise _refuse(f"{path} 里没有 config.json", "选含有 config.json 和 *.safetensors 的 MLX 模型目录。", "no-config")
+        raise _refuse(f"{path} 里没有 config.json", _WANTED, "no-config")
     shape = {**config, **config.get("text_config", {})} if isinstance(config.get("text_config"), dict) else config
     architecture = str(config.get("model_type", ""))
     if not knows_architecture(architecture):
