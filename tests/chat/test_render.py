@@ -76,6 +76,19 @@ def test_what_is_said_over_and_over_is_shown_once(synopsis_retriever: Retriever,
     assert again.parts == once.parts
 
 
+def test_a_sentence_that_was_cut_off_is_left_out(synopsis_retriever: Retriever, course: Course) -> None:
+    places = shown(course)
+    first, second = places[0].text.replace("\n", "").split("。")[:2]
+    whole, half = f"{first}。", second[:6]
+    for raw, cut, left in (
+        (whole + half, True, whole), (whole + half, False, whole + half), (whole, True, whole), (f"{whole}{half}[1]", True, whole + half),
+    ):  # fmt: skip
+        answer = render_output(raw, course, synopsis_retriever, mode="retrieve", model="m", shown=places, cut=cut)
+        assert "".join(part.text for part in answer.parts if part.source == "模型") == left
+    alone = render_output(half, course, synopsis_retriever, mode="retrieve", model="m", shown=places, cut=True)
+    assert not any(part.source == "模型" for part in alone.parts)
+
+
 @pytest.mark.parametrize("mode", ["retrieve", "closed"])
 def test_a_question_said_back_is_no_answer(synopsis_retriever: Retriever, course: Course, mode: Mode) -> None:
     places = shown(course) if mode == "retrieve" else []

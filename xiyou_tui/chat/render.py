@@ -20,6 +20,7 @@ MODEL_SOURCE = "模型"
 # Own words longer than this are cut: an answer is no essay, and endless output must not stall the checks.
 MOST_SENTENCES = 40
 Unverified = Literal["mark", "drop"]
+_ENDS = tuple("。！？!?…：:")
 
 
 @dataclass
@@ -46,13 +47,15 @@ def render_output(
     shown: Sequence[Place] = (),
     unverified: Unverified = "mark",
     stopped: bool = False,
+    cut: bool = False,
     judge_model: Judge | None = None,
 ) -> Answer:
     """The verified answer that `raw` amounts to, whatever it holds.
 
     Quotes become evidence only where their text stands in the edition; everything else is the model's words, each sentence
     checked against the passages shown (closed book: against passages searched for it) and marked or dropped where nothing
-    supports it. An output of which nothing holds is turned into a refusal.
+    supports it. An output of which nothing holds is turned into a refusal. With `cut` (the model was at its limit, or went
+    in circles) a last sentence without an end is left out: half a sentence can say the opposite of the whole.
     """
     started, course = course.clock(), course.branch()
     edition, passages = course.edition, tuple(shown)
@@ -60,7 +63,8 @@ def render_output(
     problems: list[str] = []
     dropped = checked = 0
     said: set[str] = set()
-    for piece in parse_output(raw):
+    pieces = parse_output(raw)
+    for number, piece in enumerate(pieces, 1):
         if checked >= MOST_SENTENCES:
             break
         if isinstance(piece, Quote):
@@ -75,7 +79,10 @@ def render_output(
             if len(piece.text.strip()) >= 8:
                 problems.append(f"引号里的话原文没有，已按模型的话处理：{piece.text[:20]}")
         cited = tuple(passages[number - 1] for number in piece.references if 1 <= number <= len(passages))
-        for sentence in sentences_of(piece.text):
+        sentences = sentences_of(piece.text)
+        if cut and number == len(pieces) and not piece.references and sentences and not sentences[-1].endswith(_ENDS):
+            problems.append(f"没有写完，已略去：{sentences.pop()[:20]}")
+        for sentence in sentences:
             checked += 1
             if checked > MOST_SENTENCES:
                 break

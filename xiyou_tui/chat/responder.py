@@ -166,6 +166,7 @@ class Responder:
             model=Path(model).name + (f" + {Path(adapter).name}" if adapter else ""),
             shown=prompt.shown if mode == "retrieve" else (),
             stopped=done.data.get("finish") == "stopped",
+            cut=done.data.get("finish") in ("length", "repetition"),
             unverified=_unverified(settings),
             judge_model=self._judge(model, adapter) if settings.text("chat.judge") == "on" else None,
         )
