@@ -95,6 +95,7 @@ def test_a_question_said_back_is_no_answer(synopsis_retriever: Retriever, course
     for raw in (QUESTION, "白骨精变成了什么？白骨精三次变成了谁?"):
         answer = render_output(raw, course, synopsis_retriever, mode=mode, model="m", shown=places)
         assert not any(part.source == "模型" for part in answer.parts)
+        assert not any("都有依据" in line for stage in answer.stages for line in stage.lines)
 
 
 def test_a_quote_that_is_not_in_the_text_is_no_evidence_and_is_marked(synopsis_retriever: Retriever, course: Course) -> None:

@@ -61,7 +61,7 @@ def render_output(
     edition, passages = course.edition, tuple(shown)
     draft = _Draft([], [])
     problems: list[str] = []
-    dropped = checked = 0
+    dropped = checked = held = 0
     said: set[str] = set()
     pieces = parse_output(raw)
     for number, piece in enumerate(pieces, 1):
@@ -90,13 +90,14 @@ def render_output(
                 continue
             said.add(sentence)
             verdict = _check(sentence, cited, passages, retriever, judge_model)
+            held += verdict.supported is True
             problems += [f"{sentence[:16]}…：{problem}" for problem in verdict.problems]
             if verdict.supported is False and unverified == "drop":
                 dropped += 1
                 continue
             index = draft.cite(verdict.place) if verdict.supported and verdict.place is not None else None
             draft.parts.append(Part("summary", sentence, index, verdict.supported, MODEL_SOURCE))
-    course.stage("核对", problems[:12] or [f"{checked} 句都有依据" if checked else "没有可核对的句子"], started)
+    course.stage("核对", problems[:12] or [f"{held} 句都有依据" if held else "没有可核对的句子"], started)
     return _settle(draft, course, mode, model, raw=raw, dropped=dropped, stopped=stopped)
 
 
