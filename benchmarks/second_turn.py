@@ -1,8 +1,8 @@
 """Time to the first token of a second question in a conversation, against the same question put to a cold engine.
 
-    python benchmarks/second_turn.py --corpus TEXT [--rounds 5]
+    python benchmarks/second_turn.py --corpus TEXT [--model DIRECTORY] [--rounds 5]
 
-A random-weight model in which reading the prompt is nearly all of the wait. The second question is of the same conversation, with three
+Without --model, a random-weight one in which reading the prompt is nearly all of the wait. The second question is of the same conversation, with three
 passages of its own; cold means the same messages with nothing in the cache (model loaded in both cases).
 """
 
@@ -74,11 +74,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "corpus" / "simplified-gbk.txt")
+    parser.add_argument("--model", type=Path)
     parser.add_argument("--rounds", type=int, default=len(PAIRS))
     parsed = parser.parse_args()
     edition = import_text(parsed.corpus).edition
     with tempfile.TemporaryDirectory() as directory:
-        model = make_practice_model([chapter.text for chapter in edition.chapters], Path(directory) / "model", shape=SHAPE)
+        texts = [chapter.text for chapter in edition.chapters]
+        model = parsed.model or make_practice_model(texts, Path(directory) / "model", shape=SHAPE)
         turns = asyncio.run(measure(edition, model, PAIRS[: parsed.rounds]))
     for turn in turns:
         print(turn)
