@@ -82,13 +82,11 @@ def main() -> None:
         texts = [chapter.text for chapter in edition.chapters]
         model = parsed.model or make_practice_model(texts, Path(directory) / "model", shape=SHAPE)
         turns = asyncio.run(measure(edition, model, PAIRS[: parsed.rounds]))
-    for turn in turns:
-        print(turn)
     print(summary(turns))
 
 
 async def measure(edition: Edition, model: Path, pairs: Sequence[tuple[str, str]]) -> list[Turn]:
-    """Ask each pair of questions warm, then its second one cold."""
+    """Ask each pair of questions warm, then its second one cold, and print each as it is measured."""
     retriever, engine, turns = Retriever(edition), EngineClient(), []
     # Another beginning: what was asked before does not serve the question that follows.
     stranger = GenerateRequest("x", str(model), ({"role": "user", "content": "？"},), max_tokens=1)
@@ -99,6 +97,7 @@ async def measure(edition: Edition, model: Path, pairs: Sequence[tuple[str, str]
             await first_token(engine, stranger)
             cold, _ = await first_token(engine, replace(request, max_tokens=2))
             turns.append(Turn(pair[1], warm, cold))
+            print(turns[-1], flush=True)
     finally:
         await engine.close()
     return turns
