@@ -312,7 +312,8 @@ def _state_text(event: EngineEvent) -> str:
         case "loaded":
             return f"模型已装入（{event.data.get('seconds', 0)} 秒）"
         case "prefill":
-            return "正在读问题和依据…"
+            total = int(event.data.get("total", 0))
+            return "正在读问题和依据…" + (f"（{int(event.data.get('done', 0)) / total:.0%}）" if total else "")
     return ""
 
 
