@@ -129,6 +129,8 @@ class Responder:
         settings: Settings,
         history: Sequence[Exchange],
     ) -> AsyncIterator[ChatEvent]:
+        from xiyou_tui.training.run import name_adapter
+
         started, stream, done = Course.clock(), StreamText(), EngineEvent("done")
         whole = mode == "closed" and settings.text("chat.closed_quotes") == "on"
         if whole:
@@ -163,7 +165,7 @@ class Responder:
             course,
             retriever,
             mode=mode,
-            model=Path(model).name + (f" + {Path(adapter).name}" if adapter else ""),
+            model=Path(model).name + (f" + {name_adapter(Path(adapter))}" if adapter else ""),
             shown=prompt.shown if mode == "retrieve" else (),
             stopped=done.data.get("finish") == "stopped",
             cut=done.data.get("finish") in ("length", "repetition"),
