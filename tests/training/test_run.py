@@ -14,7 +14,7 @@ from xiyou_tui.storage.places import Places
 from xiyou_tui.training import events as happened
 from xiyou_tui.training.curves import Curves, smooth, to_csv
 from xiyou_tui.training.recipe import Recipe
-from xiyou_tui.training.run import RunDirectory, RunMeta, RunTail, find_run, list_runs
+from xiyou_tui.training.run import RunDirectory, RunMeta, RunTail, find_run, list_runs, name_adapter
 
 
 def make_run(places: Places, id: str = "20260101-000000-dapt-aaaa") -> RunDirectory:
@@ -147,3 +147,14 @@ def test_the_best_checkpoint_is_one_that_is_there(places: Places) -> None:
     assert run.best_step() == 10
     assert run.trained().adapter == run.checkpoint(10)
     assert run.trained().model == Path("/nowhere")
+
+
+def test_an_adapter_is_called_by_its_run(tmp_path: Path) -> None:
+    run = tmp_path / "20260101-000000-ab12"
+    adapter = run / "checkpoints" / "step-0000120"
+    adapter.mkdir(parents=True)
+    assert name_adapter(adapter) == "step-0000120"
+    (run / "meta.json").write_text("{}", "utf-8")
+    RunDirectory(run).rename("夜里练的")
+    assert name_adapter(adapter) == "夜里练的 · 第 120 步"
+    assert name_adapter(tmp_path / "my-lora") == "my-lora"

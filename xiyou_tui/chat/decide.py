@@ -140,7 +140,9 @@ def _not_so_told(analysis: Analysis, retriever: Retriever) -> Decision | None:
 
 
 def _unsure(analysis: Analysis, evidence: Evidence, retriever: Retriever) -> Decision | None:
-    """What was found is too little to answer from."""
+    """What was found is too little to answer from. A question that the index is known to answer is never that."""
+    if retriever.asked_before(analysis.resolved):
+        return None
     if not evidence.candidates:
         return Decision("unsupported", "问题里没有可以在原著中查找的词语。")
     nameless = not analysis.subjects and not analysis.chapters and not analysis.quoted
