@@ -1,0 +1,63 @@
+"""Small models of other kinds than the practice model: a llama with a vocabulary of SentencePiece's kind, as GGUF wants it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from xiyou_tui.corpus.synopsis import load_synopsis
+from xiyou_tui.storage.files import write_json
+
+MISTRAL = (
+    "{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('turns') }}{% endif %}"
+    "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}"
+)
+
+
+def a_llama(path: Path, *, template: str = MISTRAL, **config: Any) -> Path:
+    """A llama of random weights that mlx-lm opens; `config` changes its configuration."""
+    import mlx.core as mx
+    from tokenizers import Tokenizer, decoders, models, normalizers, trainers
+
+    path.mkdir(parents=True)
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=special, limit_alphabet=200, show_progress=False)
+    tokenizer.train_from_iterator([chapter.text for chapter in load_synopsis().chapters], trainer)
+    # Bytes are pieces of the vocabulary, not special words.
+    tokenizer = _without_special_bytes(tokenizer)
+    tokenizer.save(str(path / "tokenizer.json"))
+    write_json(path / "tokenizer_config.json", {
+        "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "chat_template": template,
+        "clean_up_tokenization_spaces": False,
+    })  # fmt: skip
+    hidden, heads, keys, inner, layers, vocabulary = 64, 4, 2, 128, 2, tokenizer.get_vocab_size()
+    write_json(path / "config.json", {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": hidden, "num_hidden_layers": layers, "intermediate_size": inner,
+        "num_attention_heads": heads, "num_key_value_heads": keys, "rms_norm_eps": 1e-5, "vocab_size": vocabulary, "max_position_embeddings": 512,
+        "rope_theta": 10000.0, "tie_word_embeddings": False, "hidden_act": "silu", "torch_dtype": "float32", "bos_token_id": 1, "eos_token_id": 2, **config,
+    })  # fmt: skip
+    shapes = {"model.embed_tokens.weight": (vocabulary, hidden), "lm_head.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
+    for layer in range(layers):
+        at = f"model.layers.{layer}."
+        shapes |= {at + f"{name}_layernorm.weight": (hidden,) for name in ("input", "post_attention")}
+        shapes |= {at + f"self_attn.{name}_proj.weight": (hidden, hidden) for name in "qo"}
+        shapes |= {at + f"self_attn.{name}_proj.weight": (keys * hidden // heads, hidden) for name in "kv"}
+        shapes |= {at + f"mlp.{name}_proj.weight": (inner, hidden) for name in ("gate", "up")}
+        shapes[at + "mlp.down_proj.weight"] = (hidden, inner)
+    mx.random.seed(3)
+    weights = {name: mx.ones(shape) if len(shape) == 1 else mx.random.normal(shape) * shape[-1] ** -0.5 for name, shape in shapes.items()}
+    mx.save_safetensors(str(path / "model.safetensors"), weights, metadata={"format": "mlx"})
+    return path
+
+
+def _without_special_bytes(tokenizer: Any) -> Any:
+    import json
+
+    from tokenizers import Tokenizer
+
+    record = json.loads(tokenizer.to_str())
+    record["added_tokens"] = record["added_tokens"][:3]
+    return Tokenizer.from_str(json.dumps(record))

@@ -1,0 +1,186 @@
+"""The heavy part of fusing, quantising and writing models, on mlx-lm's own functions. Runs in the child of `converter`. Uses MLX."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import mlx.core as mx
+import mlx.nn as nn
+from mlx.utils import tree_flatten, tree_unflatten
+
+from xiyou_tui.errors import ModelError
+from xiyou_tui.models.gguf_rules import read_config
+from xiyou_tui.models.readme import LICENCE_FILES
+
+COMPANIONS = (
+    "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "*.tiktoken", "*.jinja", "generation_config.json",
+    "preprocessor_config.json", "*.py",
+)  # fmt: skip
+ADAPTER_LEAVES = ("lora_a", "lora_b", "m")
+
+
+def open_model(path: Path, *, lazy: bool = True) -> tuple[nn.Module, Any, dict[str, Any]]:
+    """Model, tokenizer and configuration of a directory; raises ModelError where mlx-lm can't open it."""
+    if not mx.metal.is_available():
+        # Compiled kernels need a C++ compiler at run time on the CPU.
+        mx.disable_compile()
+    from mlx_lm.utils import load
+
+    try:
+        model, tokenizer, config = load(str(path), lazy=lazy, return_config=True)
+    except Exception as error:  # whatever a foreign directory makes of the library
+        raise ModelError(
+            f"模型打不开：{path}（{str(error)[:200]}）。", kept="没有改动。", next_step="重新下载，或换一个模型。", code="unloadable"
+        ) from error
+    return model, tokenizer, config
+
+
+def put_adapter(model: nn.Module, adapter: Path) -> None:
+    """Load an adapter onto its base, all of it; raises ModelError when it was made for another shape."""
+    from mlx_lm.tuner.utils import load_adapters
+
+    try:
+        load_adapters(model, str(adapter))
+        wanted = {name for name, _ in tree_flatten(model.parameters()) if name.rsplit(".", 1)[-1] in ADAPTER_LEAVES}
+        given = set(mx.load(str(adapter / "adapters.safetensors")))
+    except Exception as error:  # as above
+        raise _misfit(adapter, str(error)[:200]) from error
+    # mlx-lm lets missing names pass.
+    if missing := sorted(wanted - given):
+        raise _misfit(adapter, f"缺 {missing[0]} 等 {len(missing)} 项")
+    model.eval()
+
+
+def fuse(model: nn.Module, config: dict[str, Any], *, dequantise: bool) -> dict[str, Any]:
+    """Fuse the adapter on `model` into its weights, in place; returns the configuration of the result.
+
+    The sum is taken in float32 and rounded once to the type the weights had (mlx-lm would round the two parts by themselves, and
+    would leave DoRA's layers in float32).
+    """
+    from mlx_lm.utils import dequantize_model
+
+    fused = []
+    for name, module in model.named_modules():
+        if not hasattr(module, "fuse"):
+            continue
+        inner = module.linear if "linear" in module else module.embedding
+        floats = [array.dtype for _, array in tree_flatten(inner.parameters()) if mx.issubdtype(array.dtype, mx.floating)]
+        kind = floats[0] if floats else mx.bfloat16
+        inner.set_dtype(mx.float32)
+        whole = module.fuse(dequantize=dequantise)
+        whole.set_dtype(kind)
+        fused.append((name, whole))
+    if not fused:
+        raise ModelError("这个适配器没有装在任何一层上，没有可合并的。", kept="没有改动。", next_step="换一个适配器。", code="nothing-to-fuse")
+    model.update_modules(tree_unflatten(fused))
+    if dequantise:
+        dequantize_model(model)
+        config = {key: value for key, value in config.items() if key not in ("quantization", "quantization_config")}
+    return config
+
+
+def quantise(model: nn.Module, config: dict[str, Any], *, bits: int, group: int) -> dict[str, Any]:
+    """Quantise `model` in place, one layer after the other so that memory holds the small result; returns its configuration."""
+    from mlx_lm.utils import quantize_model
+
+    _, config = quantize_model(model, config, group, bits)
+    for _, module in model.named_modules():
+        if hasattr(module, "scales"):
+            mx.eval(module.parameters())
+    return config
+
+
+def save(directory: Path, source: Path, model: nn.Module, config: dict[str, Any]) -> None:
+    """Write a model directory, letting the weights go as they are written. Raises OSError on a full disk.
+
+    What belongs to the vocabulary is copied as it is (transformers would write it anew in its own way), licence files too.
+    """
+    from mlx_lm.utils import save_config, save_model
+
+    vision = "vision_tower" in getattr(model, "model", {})
+    with _disk(directory):
+        save_model(directory, model, donate_model=True)
+    save_config(config, directory / "config.json", keep_vision_config=vision)
+    copy_companions(source, directory)
+    let_go()
+
+
+def copy_companions(source: Path, directory: Path) -> None:
+    """Copy what a model needs beside weights and configuration: vocabulary, template, generation settings, licence."""
+    for pattern in (*COMPANIONS, *LICENCE_FILES):
+        for file in source.glob(pattern):
+            shutil.copyfile(file, directory / file.name)
+
+
+def write_gguf(directory: Path, file: Path, source: Path) -> int:
+    """Write the model at `source` as a 16-bit GGUF and read it back; returns how many tensors it holds.
+
+    The pieces are mlx-lm's; only the types of the vocabulary's entries are written as llama.cpp reads them now (int32: it refuses
+    mlx-lm's own files for that). `directory` serves for the vocabulary. Raises ModelError when weights do not fit 16 bits or the file
+    does not come back.
+    """
+    from mlx_lm.gguf import HfVocab, permute_weights, prepare_metadata, translate_weight_names
+
+    model, _, _ = open_model(source)
+    config = read_config(source)
+    heads = int(config["num_attention_heads"])
+    keys = int(config.setdefault("num_key_value_heads", heads))
+    weights = {}
+    for name, array in tree_flatten(model.parameters()):
+        # Norms stay in 32 bits, as llama.cpp keeps them.
+        array = array.astype(mx.float32) if "norm" in name else _half(name, array)
+        for kind, parts in (("q", heads), ("k", keys)):
+            if f"self_attn.{kind}_proj." in name:
+                array = permute_weights(array, heads, parts)
+        weights[translate_weight_names(name)] = array
+    metadata = prepare_metadata(config, HfVocab.load(directory))
+    metadata["tokenizer.ggml.token_type"] = metadata["tokenizer.ggml.token_type"].astype(mx.int32)
+    with _disk(file.parent):
+        mx.save_gguf(str(file), weights, metadata)
+    written = cast(dict[str, mx.array], mx.load(str(file)))
+    if {name: array.shape for name, array in written.items()} != {name: array.shape for name, array in weights.items()}:
+        raise ModelError(
+            f"写出的 GGUF 读回来不对：应有 {len(weights)} 个张量，读到 {len(written)} 个。", kept="没有留下文件。",
+            next_step="换用「MLX 文件夹」，再用 llama.cpp 转。", code="gguf-broken",
+        )  # fmt: skip
+    return len(weights)
+
+
+def let_go() -> None:
+    """Give memory that nothing holds any more back to the system."""
+    gc.collect()
+    mx.clear_cache()
+
+
+def _half(name: str, array: mx.array) -> mx.array:
+    if "norm" in name or array.dtype == mx.float16:
+        return array
+    half = array.astype(mx.float32).astype(mx.float16)
+    if not mx.isfinite(half).all().item():
+        raise ModelError(
+            f"{name} 里有 16 位装不下的数，写成 GGUF 会坏。", kept="没有留下文件。", next_step="换用「MLX 文件夹」，再用 llama.cpp 转成 bf16 的 GGUF。",
+            code="gguf-overflow",
+        )  # fmt: skip
+    return half
+
+
+@contextmanager
+def _disk(directory: Path) -> Iterator[None]:
+    """MLX says that a write failed without an error number."""
+    try:
+        yield
+    except RuntimeError as error:
+        full = shutil.disk_usage(directory).free < 64 * 2**20
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+
+
+def _misfit(adapter: Path, why: str) -> ModelError:
+    return ModelError(
+        f"适配器和底座对不上：{adapter.name}（{why}）。", kept="没有改动。", next_step="换回练它时的底座，或重新训练。", code="other-model"
+    )
