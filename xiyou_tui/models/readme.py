@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xiyou_tui.models.adapters import KINDS
+
 # The licence of a practice model: nobody else's weights are in it.
 OWN = "none"
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE", "NOTICE.txt", "USE_POLICY.md")
@@ -68,7 +70,7 @@ def write_readme(marker: Mapping[str, Any], *, form: str, adapter: bool = False,
     elif base:
         lines.append(f"底座：{base}。")
     if shape := marker.get("adapter"):
-        lines.append(f"适配器：{'DoRA' if shape.get('kind') == 'dora' else 'LoRA'}，秩 {shape.get('rank')}。")
+        lines.append(f"适配器：{KINDS.get(str(shape.get('kind')), 'LoRA')}，秩 {shape.get('rank')}。")
     if shape and not adapter:
         lines.append("适配器已经合并进权重" + ("，并还原成 16 位。" if marker.get("dequantised") else "。"))
     if marker.get("bits"):
@@ -103,7 +105,7 @@ def tell_measured(measured: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "perplexity_before" in measured:
         before, after = measured["perplexity_before"], measured["perplexity_after"]
         about = f"{measured['title']} {measured['passages']} 段，{measured['tokens']:,} 词元"
-        rows.append(("困惑度", f"{before:,.2f} → {after:,.2f}（{after / before - 1:+.2%}；{about}）"))
+        rows.append(("困惑度", f"{before:,.2f} → {after:,.2f}（{_change(before, after)}；{about}）"))
     elif "perplexity_after" in measured:
         rows.append(("困惑度", f"做后 {measured['perplexity_after']:,.2f}（{measured['title']} {measured['passages']} 段）"))
     if "logit_mean" in measured:
@@ -115,6 +117,11 @@ def tell_measured(measured: Mapping[str, Any]) -> list[tuple[str, str]]:
         else:
             rows.append(("分布差", f"KL {measured['kl']:.2g}"))
     return rows
+
+
+def _change(before: float, after: float) -> str:
+    change = after / before - 1
+    return "不变" if abs(change) < 5e-5 else f"{change:+.2%}"
 
 
 def _usage(form: str, adapter: bool) -> list[str]:

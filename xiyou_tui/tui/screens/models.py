@@ -17,14 +17,16 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from xiyou_tui.errors import ModelError, XiyouError
+from xiyou_tui.models.drafts import sweep_drafts
 from xiyou_tui.models.making import practice_path
+from xiyou_tui.models.readme import tell_measured
 from xiyou_tui.storage.files import discard
 from xiyou_tui.study import open_study
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.messages import EditionChanged, SettingsChanged
-from xiyou_tui.tui.screens.base import ModeScreen
 from xiyou_tui.tui.screens.dialogs import Dialog
 from xiyou_tui.tui.screens.imports import PathSuggester
+from xiyou_tui.tui.screens.model_making import ModelMaking
 from xiyou_tui.tui.shelf import (
     KINDS,
     ShelfItem,
@@ -76,7 +78,7 @@ class AddDialog(Dialog[ShelfItem]):
             told.update(Content.styled(error.render(), "$error"))
 
 
-class ModelsScreen(ModeScreen):
+class ModelsScreen(ModelMaking):
     """The shelf of models and what is known of the one under the cursor."""
 
     mode = "models"
@@ -106,8 +108,6 @@ class ModelsScreen(ModeScreen):
     def __init__(self) -> None:
         super().__init__()
         self._items: tuple[ShelfItem, ...] = ()
-        self._wished = ""
-        self._making = False
 
     def body(self) -> Iterable[Widget]:
         with Horizontal():
@@ -137,6 +137,7 @@ class ModelsScreen(ModeScreen):
 
     @work(thread=True, exclusive=True, group="shelf")
     def _read(self, known: tuple[str, ...]) -> None:
+        sweep_drafts(self.study.places.models)
         self.post_message(self.ShelfRead(list_shelf(self.study.places, known)))
 
     def on_resize(self) -> None:
@@ -223,6 +224,7 @@ class ModelsScreen(ModeScreen):
             ]
             if item.kind == "practice":
                 rows += [("做成", show_time(float(card.marker.get("made", 0)))), ("说明", str(card.marker.get("note", "")))]
+            rows += tell_measured(card.marker.get("measured") or {})[1:]
         if item.base is not None:
             rows.append(("底座", str(item.base)))
         if item.run:
