@@ -61,3 +61,41 @@ def _without_special_bytes(tokenizer: Any) -> Any:
     record = json.loads(tokenizer.to_str())
     record["added_tokens"] = record["added_tokens"][:3]
     return Tokenizer.from_str(json.dumps(record))
+
+
+def an_adapter(path: Path, base: Path, kind: str = "lora", *, seed: int = 5, **config: Any) -> Path:
+    """An adapter on `base` that changes it a good deal, in mlx-lm's format."""
+    import mlx.core as mx
+    import mlx_lm
+    from mlx.utils import tree_flatten
+    from mlx_lm.tuner.utils import linear_to_lora_layers
+
+    mx.disable_compile()
+    model = mlx_lm.load(str(base))[0]
+    model.freeze()
+    keys = ["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"]
+    parameters = {"rank": 4, "scale": 2.0, "dropout": 0.0, "keys": keys}
+    linear_to_lora_layers(model, 2, parameters, use_dora=kind == "dora")
+    mx.random.seed(seed)
+    weights = dict(tree_flatten(model.trainable_parameters()))
+    for name, array in weights.items():
+        if name.endswith("lora_b"):
+            weights[name] = 0.3 * mx.random.normal(array.shape)
+        elif name.endswith(".m"):
+            weights[name] = array * mx.random.uniform(0.8, 1.2, array.shape)
+    path.mkdir(parents=True)
+    mx.save_safetensors(str(path / "adapters.safetensors"), weights)
+    write_json(path / "adapter_config.json", {
+        "fine_tune_type": kind, "model": str(base), "num_layers": 2, "lora_parameters": parameters, **config,
+    })  # fmt: skip
+    return path
+
+
+def logits_of(model: Path, adapter: Path | None = None) -> Any:
+    """What a model says to a fixed text: its logits at every place, in float32."""
+    import mlx.core as mx
+    import mlx_lm
+
+    mx.disable_compile()
+    loaded, tokenizer = mlx_lm.load(str(model), adapter_path=str(adapter) if adapter else None)[:2]
+    return loaded(mx.array([tokenizer.encode("却说孙悟空拜菩提祖师为师，学会七十二变。")]))[0].astype(mx.float32)
