@@ -106,22 +106,27 @@ def write_modelfile(
     source: str, speech: Speech, *, family: Family | None, ends: Iterable[str], context: int, licence: str = "", notes: Iterable[str] = ()
 ) -> str:
     """The Modelfile's text. `source` is the GGUF or the folder, `ends` the model's end tokens, `context` how much it can read."""
-    stops = list(dict.fromkeys([*(family.stops if family else ()), *(end for end in ends if end)]))
+    stops = list(dict.fromkeys([*(family.stops if family else ()), *(end for end in ends if end and end.isprintable())]))
     lines = ["# 由 xiyou 导出。在这个目录里：ollama create xiyou -f Modelfile", *(f"# {note}" for note in notes), "", f"FROM {source}", ""]
     if family is None:
         lines += ["# 它的对话模板不是 xiyou 认得的几种，这里不写 TEMPLATE：Ollama 会用文件里自带的那份。", ""]
     else:
         lines += [f"# 对话模板：{family.name}，和模型自带的逐字相同。", f'TEMPLATE """{family.as_go()}"""', ""]
     lines += [
-        # The delimiter can't be written inside itself.
-        'SYSTEM """{}"""'.format(speech.system.replace('"""', "”””")), "",
+        f"SYSTEM {_block(speech.system)}", "",
         f"PARAMETER temperature {speech.temperature:g}", f"PARAMETER top_p {speech.top_p:g}", f"PARAMETER num_predict {speech.max_tokens}",
         *([f"PARAMETER num_ctx {min(context, 8192)}"] if context else []), *(f'PARAMETER stop "{_quoted(stop)}"' for stop in stops),
     ]  # fmt: skip
     if licence:
-        lines += ["", 'LICENSE """{}"""'.format(licence.replace('"""', "”””"))]
+        lines += ["", f"LICENSE {_block(licence)}"]
     return "\n".join(lines) + "\n"
 
 
+def _block(text: str) -> str:
+    """A text between the long delimiters, which can be neither inside it nor run together with its end."""
+    text = text.replace('"""', "”””")
+    return f'"""{text} """' if text.endswith('"') else f'"""{text}"""'
+
+
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return text.replace("\\", "\\\\").replace('"', '\\"')
