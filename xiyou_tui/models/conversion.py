@@ -308,6 +308,9 @@ def plan_export(
         notes.append("底座目录里没有写许可；给别人以前，到它的主页核对。")
     marker = {"kind": "model", "name": card.name, **card.marker, **_inherited(card)}
     marker["trained_on"] = [*_earlier(card), *map(asdict, trained_on)]
+    if trained_on:
+        # What a run trained whole carries the record of the model it began as.
+        marker["name"] = trained_on[-1].name
     job = Job("export", card.path, target, form=form, speech=speech, marker=marker)
     return Plan(job, _cost(target, card, size, memory, 0.0, available), (), tuple(notes))
 
