@@ -50,7 +50,7 @@ def test_from_a_run_to_a_folder_for_others(home: Path, capsys: pytest.CaptureFix
         (("fuse", "合成"), "not-an-adapter"),
         (("quantise", "通读那次"), "not-a-model"),
         (("quantise", "合成-4bit"), "already-quantised"),
-        (("export", "合成", "--form", "gguf"), "gguf-architecture"),
+        (("export", "合成-4bit", "--form", "gguf"), "quantised"),
         (("export", "合成-4bit", "--form", "ollama"), "quantised"),
         (("export", "合成", "--out", str(tmp_path)), "exists"),
     ):

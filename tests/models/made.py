@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xiyou_tui.corpus.synopsis import load_synopsis
+from xiyou_tui.models.practice import CHAT_TEMPLATE
 from xiyou_tui.storage.files import write_json
 
 MISTRAL = (
@@ -16,7 +17,6 @@ MISTRAL = (
 
 def a_llama(path: Path, *, template: str = MISTRAL, **config: Any) -> Path:
     """A llama of random weights that mlx-lm opens; `config` changes its configuration."""
-    import mlx.core as mx
     from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 
     path.mkdir(parents=True)
@@ -33,24 +33,62 @@ def a_llama(path: Path, *, template: str = MISTRAL, **config: Any) -> Path:
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "chat_template": template,
         "clean_up_tokenization_spaces": False,
     })  # fmt: skip
-    hidden, heads, keys, inner, layers, vocabulary = 64, 4, 2, 128, 2, tokenizer.get_vocab_size()
-    write_json(path / "config.json", {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": hidden, "num_hidden_layers": layers, "intermediate_size": inner,
-        "num_attention_heads": heads, "num_key_value_heads": keys, "rms_norm_eps": 1e-5, "vocab_size": vocabulary, "max_position_embeddings": 512,
-        "rope_theta": 10000.0, "tie_word_embeddings": False, "hidden_act": "silu", "torch_dtype": "float32", "bos_token_id": 1, "eos_token_id": 2, **config,
+    _write_model(path, "llama", tokenizer.get_vocab_size(), {"tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2, **config})
+    return path
+
+
+def a_byte_model(path: Path, architecture: str, pattern: str, **config: Any) -> Path:
+    """A qwen3 or llama of random weights with a byte-level vocabulary before which `pattern` cuts the text."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    path.mkdir(parents=True)
+    tokenizer = Tokenizer(models.BPE())
+    cut = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=700, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([chapter.text for chapter in load_synopsis().chapters], trainer)
+    tokenizer.save(str(path / "tokenizer.json"))
+    write_json(path / "tokenizer_config.json", {
+        "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "chat_template": CHAT_TEMPLATE,
+        "clean_up_tokenization_spaces": False,
     })  # fmt: skip
-    shapes = {"model.embed_tokens.weight": (vocabulary, hidden), "lm_head.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
+    # As real models do, the weights have more rows than the vocabulary has entries.
+    size = tokenizer.get_vocab_size() + 12
+    _write_model(path, architecture, size, {"tie_word_embeddings": True, "eos_token_id": 2, "rope_theta": 1000000.0, **config})
+    return path
+
+
+def _write_model(path: Path, architecture: str, vocabulary: int, config: dict[str, Any]) -> None:
+    import mlx.core as mx
+
+    hidden, heads, keys, inner, layers = 64, 4, 2, 128, 2
+    width = int(config.get("head_dim") or hidden // heads)
+    write_json(path / "config.json", {
+        "architectures": [f"{architecture.capitalize()}ForCausalLM"], "model_type": architecture, "hidden_size": hidden, "num_hidden_layers": layers,
+        "intermediate_size": inner, "num_attention_heads": heads, "num_key_value_heads": keys, "rms_norm_eps": 1e-5, "vocab_size": vocabulary,
+        "max_position_embeddings": 512, "rope_theta": 10000.0, "head_dim": width, "hidden_act": "silu", "torch_dtype": "float32", **config,
+    })  # fmt: skip
+    shapes = {"model.embed_tokens.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
+    if not config["tie_word_embeddings"]:
+        shapes["lm_head.weight"] = (vocabulary, hidden)
     for layer in range(layers):
         at = f"model.layers.{layer}."
         shapes |= {at + f"{name}_layernorm.weight": (hidden,) for name in ("input", "post_attention")}
-        shapes |= {at + f"self_attn.{name}_proj.weight": (hidden, hidden) for name in "qo"}
-        shapes |= {at + f"self_attn.{name}_proj.weight": (keys * hidden // heads, hidden) for name in "kv"}
+        shapes |= {at + "self_attn.q_proj.weight": (heads * width, hidden), at + "self_attn.o_proj.weight": (hidden, heads * width)}
+        shapes |= {at + f"self_attn.{name}_proj.weight": (keys * width, hidden) for name in "kv"}
+        if architecture == "qwen3":
+            shapes |= {at + f"self_attn.{name}_norm.weight": (width,) for name in "qk"}
         shapes |= {at + f"mlp.{name}_proj.weight": (inner, hidden) for name in ("gate", "up")}
         shapes[at + "mlp.down_proj.weight"] = (hidden, inner)
     mx.random.seed(3)
-    weights = {name: mx.ones(shape) if len(shape) == 1 else mx.random.normal(shape) * shape[-1] ** -0.5 for name, shape in shapes.items()}
+    weights = {
+        name: mx.random.uniform(0.8, 1.2, shape) if len(shape) == 1 else mx.random.normal(shape) * shape[-1] ** -0.5
+        for name, shape in shapes.items()
+    }
     mx.save_safetensors(str(path / "model.safetensors"), weights, metadata={"format": "mlx"})
-    return path
 
 
 def _without_special_bytes(tokenizer: Any) -> Any:

@@ -149,7 +149,7 @@ def test_what_can_not_be_made_is_refused_before_anything_starts(base: Path, smal
         ("bad-name", lambda: plan_fuse(adapter, places.models, name="../外面")),
         ("bad-name", lambda: plan_quantise(narrow, places.models, name=".藏")),
         ("adapter-export", lambda: plan_export(adapter, tmp_path / "o", "gguf")),
-        ("gguf-architecture", lambda: plan_export(card, tmp_path / "o", "gguf")),
+        ("quantised", lambda: plan_export(inspect_model(small), tmp_path / "o", "gguf")),
         ("quantised", lambda: plan_export(inspect_model(small), tmp_path / "o", "ollama")),
         ("exists", lambda: plan_export(card, tmp_path, "mlx")),
     ]

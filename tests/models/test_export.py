@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.conftest import PROBE
-from tests.models.made import a_llama, logits_of
+from tests.models.made import a_byte_model, a_llama, logits_of
 from xiyou_tui.errors import ModelError
 from xiyou_tui.models.adapters import inspect_adapter
 from xiyou_tui.models.conversion import Speech, Training, plan_export, plan_fuse
 from xiyou_tui.models.converting import convert
-from xiyou_tui.models.gguf_rules import check_gguf, check_ollama
+from xiyou_tui.models.gguf_rules import CUTS, check_gguf, check_ollama
 from xiyou_tui.models.modelfile import FAMILIES, SAMPLE, Family, find_family, write_modelfile
 from xiyou_tui.models.readme import find_licence, tell_measured, write_readme
 from xiyou_tui.models.registry import inspect_model
@@ -103,12 +103,13 @@ def test_a_gguf_holds_every_tensor_as_llama_cpp_reads_it(llama: Path, places: Pl
 @pytest.mark.parametrize(
     ("changes", "file", "code"),
     [
-        ({"model_type": "qwen2"}, "config.json", "gguf-architecture"),
+        ({"model_type": "phi3"}, "config.json", "gguf-architecture"),
         ({"model_type": "mixtral"}, "config.json", "gguf-architecture"),
         ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "config.json", "gguf-rope"),
         ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, "config.json", "gguf-rope"),
-        ({"head_dim": 32}, "config.json", "gguf-shape"),
-        ({"model": {"type": "BPE", "byte_fallback": False}}, "tokenizer.json", "gguf-tokenizer"),
+        ({"use_sliding_window": True}, "config.json", "gguf-shape"),
+        ({"model": {"type": "Unigram"}}, "tokenizer.json", "gguf-tokenizer"),
+        ({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "Whitespace"}}, "tokenizer.json", "gguf-tokenizer"),
     ],
 )
 def test_gguf_is_refused_where_it_would_talk_nonsense(changes: dict[str, Any], file: str, code: str, llama: Path, tmp_path: Path) -> None:
@@ -116,6 +117,39 @@ def test_gguf_is_refused_where_it_would_talk_nonsense(changes: dict[str, Any], f
     with pytest.raises(ModelError) as caught:
         check_gguf(other)
     assert caught.value.code == code and "convert_hf_to_gguf.py" in caught.value.next_step
+
+
+def test_a_qwen_becomes_a_gguf_with_its_own_header(base: Path, places: Places, tmp_path: Path) -> None:
+    import mlx.core as mx
+
+    made = convert(places, plan_export(inspect_model(base), tmp_path / "qwen2", "gguf"))
+    tensors, header = mx.load(str(made.path / "model-f16.gguf"), return_metadata=True)
+    weights = mx.load(str(base / "model.safetensors"))
+    assert header["general.architecture"] == "qwen2" and header["qwen2.attention.key_length"].item() == 16
+    assert (header["tokenizer.ggml.model"], header["tokenizer.ggml.pre"]) == ("gpt2", "gpt-2")
+    assert len(tensors) == len(weights) and "output.weight" not in tensors, "the head is the embedding's"
+    # Queries stay as they are in this family, biases in 32 bits.
+    assert mx.allclose(tensors["blk.0.attn_q.weight"], weights["model.layers.0.self_attn.q_proj.weight"], atol=1e-3)
+    assert tensors["blk.0.attn_q.bias"].dtype == mx.float32
+    vocabulary = json.loads((base / "tokenizer.json").read_text("utf-8"))
+    tokens, kinds = header["tokenizer.ggml.tokens"], header["tokenizer.ggml.token_type"].tolist()
+    assert all(tokens[number] == text for text, number in vocabulary["model"]["vocab"].items())
+    assert [tokens[number] for number, kind in enumerate(kinds) if kind == 3] == ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    assert len(header["tokenizer.ggml.merges"]) == len(vocabulary["model"]["merges"])
+    assert header["tokenizer.ggml.eos_token_id"].item() == tokens.index("<|im_end|>") and "im_start" in header["tokenizer.chat_template"]
+
+
+def test_a_vocabulary_is_filled_up_to_the_weights(places: Places, tmp_path: Path) -> None:
+    import mlx.core as mx
+
+    cut = next(pattern for pattern, name in CUTS.items() if name == "qwen2")
+    qwen3 = a_byte_model(tmp_path / "qwen3", "qwen3", cut, head_dim=32)
+    made = convert(places, plan_export(inspect_model(qwen3), tmp_path / "out", "gguf"))
+    tensors, header = mx.load(str(made.path / "model-f16.gguf"), return_metadata=True)
+    assert header["tokenizer.ggml.pre"] == "qwen2" and header["qwen3.attention.key_length"].item() == 32
+    assert tensors["blk.1.attn_q_norm.weight"].shape == (32,) and tensors["blk.1.attn_k_norm.weight"].dtype == mx.float32
+    tokens, kinds = header["tokenizer.ggml.tokens"], header["tokenizer.ggml.token_type"].tolist()
+    assert len(tokens) == tensors["token_embd.weight"].shape[0] and kinds[-12:] == [5] * 12 and tokens[-1].startswith("[PAD")
 
 
 def test_weights_that_sixteen_bits_do_not_hold_are_refused(llama: Path, places: Places, tmp_path: Path) -> None:
@@ -135,12 +169,14 @@ def test_ollama_gets_the_gguf_or_the_folder(llama: Path, base: Path, places: Pla
     text = (made.path / "Modelfile").read_text("utf-8")
     assert "FROM ./model-f16.gguf" in text and "对话模板：Mistral" in text and 'PARAMETER stop "</s>"' in text
     assert sorted(path.name for path in made.path.iterdir()) == ["Modelfile", "README.md", "model-f16.gguf"]
-    made = convert(places, plan_export(inspect_model(base), tmp_path / "qwen", "ollama", speech=SPEECH))
+    # A vocabulary that GGUF can't have here: Ollama converts the folder itself.
+    unknown = changed(base, tmp_path / "unknown", "tokenizer.json", pre_tokenizer={"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True})
+    made = convert(places, plan_export(inspect_model(unknown), tmp_path / "qwen", "ollama", speech=SPEECH))
     text = (made.path / "Modelfile").read_text("utf-8")
     assert "FROM .\n" in text and "对话模板：ChatML" in text and (made.path / "model.safetensors").exists()
     assert 'SYSTEM """只依据原著回答。"""' in text and "PARAMETER temperature 0.2\nPARAMETER top_p 0.8\nPARAMETER num_predict 400" in text
     assert 'PARAMETER stop "<|im_end|>"' in text and "问题：谁？ ⏎ 用三五句话回答。" in text
-    strange = inspect_model(changed(base, tmp_path / "strange", architectures=["StrangeForCausalLM"]))
+    strange = inspect_model(changed(unknown, tmp_path / "strange", architectures=["StrangeForCausalLM"]))
     with pytest.raises(ModelError) as caught:
         check_ollama(strange)
     assert caught.value.code == "ollama-architecture"

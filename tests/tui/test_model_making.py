@@ -133,6 +133,9 @@ async def test_a_model_is_quantised_as_chosen(shelf: tuple[Path, Path], places: 
 async def test_what_can_not_be_exported_says_what_to_do_instead(shelf: tuple[Path, Path], places: Places, tmp_path: Path) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
+        # A structure that is not written as GGUF here, and that Ollama reads as it is.
+        config = json.loads((shelf[0] / "config.json").read_text("utf-8"))
+        write_json(shelf[0] / "config.json", {**config, "model_type": "phi3", "architectures": ["Phi3ForCausalLM"]})
         await choose(pilot, shelf[0])
         await pilot.press("e")
         await planned(pilot)
@@ -216,6 +219,8 @@ def test_snapshot_of_the_choice(size: tuple[int, int], snap_compare, shelf: tupl
     app = make_app()
 
     async def before(pilot: Pilot[None]) -> None:
+        config = json.loads((shelf[0] / "config.json").read_text("utf-8"))
+        write_json(shelf[0] / "config.json", {**config, "model_type": "phi3"})
         screen = await choose(pilot, shelf[0])
         await pilot.press("e")
         dialog = await planned(pilot)

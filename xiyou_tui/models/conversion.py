@@ -378,4 +378,5 @@ def _inherited(card: ModelCard) -> dict[str, Any]:
         for key in ("title", "edition", "tokens_per_character", "base", "adapter", "dequantised")
         if key in card.marker
     }
-    return {"base": {"name": card.name, "bits": card.bits}, **kept, "licence": {"id": licence.id, "from": licence.source or card.name}}
+    # A fetched model is known to others by its repository.
+    return {"base": {"name": str(card.marker.get("repo") or card.name), "bits": card.bits}, **kept, "licence": {"id": licence.id, "from": licence.source or card.name}}

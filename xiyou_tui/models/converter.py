@@ -24,7 +24,7 @@ from typing import Any
 from xiyou_tui.errors import ModelError, XiyouError
 from xiyou_tui.models.conversion import Job
 from xiyou_tui.models.drafts import drafting
-from xiyou_tui.models.readme import LICENCE_FILES, write_readme
+from xiyou_tui.models.readme import write_readme
 from xiyou_tui.models.registry import MARKER, inspect_model
 from xiyou_tui.storage.files import write_json, write_text
 
@@ -189,8 +189,8 @@ def _export(job: Job, draft: Path, teller: Teller) -> dict[str, Any]:
         _export_adapter(job, draft)
     elif job.form == "gguf" or (job.form == "ollama" and gguf_possible(card)):
         from xiyou_tui.models import reshaping
+        from xiyou_tui.models.gguf import write_gguf
 
-        teller.steps = 1
         teller.begin("写 GGUF")
         # A vocabulary on its own is what the converter reads it from.
         vocabulary = draft / "vocabulary"
@@ -198,8 +198,9 @@ def _export(job: Job, draft: Path, teller: Teller) -> dict[str, Any]:
         shutil.copyfile(job.source / "config.json", vocabulary / "config.json")
         reshaping.copy_companions(job.source, vocabulary)
         with teller.growing(draft, 2 * card.parameters):
-            count = reshaping.write_gguf(vocabulary, draft / "model-f16.gguf", job.source)
+            count = write_gguf(vocabulary, draft / "model-f16.gguf", job.source, str(job.marker.get("name", "model")))
         shutil.rmtree(vocabulary)
+        reshaping.copy_licence(job.source, draft)
         notes.append(f"GGUF 里有 {count} 个张量，写完读回来数过。")
     else:
         teller.begin("拷贝模型")
@@ -232,6 +233,8 @@ def _copy_model(source: Path, draft: Path, teller: Teller) -> None:
 
 
 def _export_adapter(job: Job, draft: Path) -> None:
+    from xiyou_tui.models.reshaping import copy_licence
+
     assert job.adapter is not None
     shutil.copyfile(job.adapter / "adapters.safetensors", draft / "adapters.safetensors")
     config = json.loads((job.adapter / "adapter_config.json").read_text("utf-8"))
@@ -239,9 +242,7 @@ def _export_adapter(job: Job, draft: Path) -> None:
     config.pop("xiyou", None)
     config["model"] = str((job.marker.get("base") or {}).get("name", ""))
     write_json(draft / "adapter_config.json", config)
-    for name in LICENCE_FILES:
-        if (job.source / name).is_file():
-            shutil.copyfile(job.source / name, draft / name)
+    copy_licence(job.source, draft)
 
 
 def _write_modelfile(job: Job, draft: Path) -> str:

@@ -1,7 +1,7 @@
 """Which models can become GGUF and which Ollama can read, decided from files before anything is loaded. Light.
 
-mlx-lm writes GGUF for the llama family only, in 16 bits, with a vocabulary of SentencePiece's kind; where a model is of another
-kind its writer would give a file that opens and talks nonsense, so such are refused here, with the way that does work.
+`gguf` writes the llama, mistral, qwen2 and qwen3 structures in 16 bits, with the vocabularies it knows to write; where a model is of
+another kind the file would open and talk nonsense, so such are refused here, with the way that does work.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from typing import Any
 from xiyou_tui.errors import ModelError
 from xiyou_tui.models.registry import ModelCard
 
-ARCHITECTURES = ("llama", "mistral")
+# Architecture of mlx-lm → what llama.cpp calls it.
+ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+# How llama.cpp calls a byte-level vocabulary, by the pattern that cuts text before it (none: GPT-2's own).
+CUTS = {
+    "": "gpt-2",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "llama-bpe",
+}
+SENTENCEPIECE = "llama"
 # What Ollama converts from safetensors by itself (its convert/convert.go, by the name in config.json).
 OLLAMA = (
     "LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM", "GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM",
@@ -26,24 +34,22 @@ LLAMA_CPP = (
 
 
 def check_gguf(card: ModelCard) -> None:
-    """Raise ModelError, saying what to do instead, unless mlx-lm can write this model as GGUF."""
+    """Raise ModelError, saying what to do instead, unless this model can be written as GGUF here."""
     _refuse_quantised(card)
     config = read_config(card.path)
-    if card.architecture == "mixtral":
-        raise _refuse("mlx-lm 现在把专家合在一起存，它的 GGUF 转换却还按分开的写，写出来的文件打不开。", "gguf-architecture")
     if card.architecture not in ARCHITECTURES:
-        raise _refuse(f"mlx-lm 只会把 llama、mistral 结构写成 GGUF，这个是 {card.architecture}。", "gguf-architecture")
-    if not _is_sentencepiece(card.path):
-        raise _refuse("它的词表是字节 BPE，mlx-lm 的 GGUF 转换只会写 SentencePiece 那种，写出来会答非所问。", "gguf-tokenizer")
+        raise _refuse(f"这里只会把 {'、'.join(ARCHITECTURES)} 结构写成 GGUF，这个是 {card.architecture}。", "gguf-architecture")
+    if not vocabulary_kind(card.path):
+        raise _refuse("它的词表切分文字的办法不是这里认得的几种，写成 GGUF 会答非所问。", "gguf-tokenizer")
     scaling = config.get("rope_scaling") or {}
     if str(scaling.get("rope_type") or scaling.get("type") or "default") not in ("default", "linear"):
-        raise _refuse("它的位置编码（rope_scaling）mlx-lm 的 GGUF 转换不写，长一点的上下文会乱。", "gguf-rope")
-    if card.head_dimension * card.heads != card.hidden:
-        raise _refuse("它的注意力头宽和层宽对不上，mlx-lm 的 GGUF 转换写不对。", "gguf-shape")
+        raise _refuse("它的位置编码（rope_scaling）这里不会写进 GGUF，长一点的上下文会乱。", "gguf-rope")
+    if config.get("use_sliding_window"):
+        raise _refuse("它用滑动窗口，这里不会写进 GGUF。", "gguf-shape")
 
 
 def gguf_possible(card: ModelCard) -> bool:
-    """Whether mlx-lm can write this model as GGUF."""
+    """Whether this model can be written as GGUF here."""
     try:
         check_gguf(card)
     except ModelError:
@@ -59,7 +65,7 @@ def check_ollama(card: ModelCard) -> list[str]:
     names = read_config(card.path).get("architectures") or [""]
     if str(names[0]) in OLLAMA:
         return ["Modelfile 直接指着 safetensors 文件夹，ollama create 时由 Ollama 自己转换；加 --quantize q4_K_M 可以同时量化。"]
-    raise _refuse(f"Ollama 不会读这种结构的 safetensors（{names[0] or card.architecture}），mlx-lm 也写不了它的 GGUF。", "ollama-architecture")
+    raise _refuse(f"Ollama 不会读这种结构的 safetensors（{names[0] or card.architecture}），这里也写不了它的 GGUF。", "ollama-architecture")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -73,6 +79,26 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
+def vocabulary_kind(path: Path) -> str:
+    """How llama.cpp calls the way this vocabulary cuts text; "" for a way that is not known here."""
+    try:
+        record = json.loads((path / "tokenizer.json").read_text("utf-8"))
+        model, cut = record["model"], record.get("pre_tokenizer") or {}
+        if model.get("type") != "BPE":
+            return ""
+        if model.get("byte_fallback"):
+            return SENTENCEPIECE
+        steps: list[dict[str, Any]] = list(cut["pretokenizers"]) if cut.get("type") == "Sequence" else [cut]
+        patterns = [step["pattern"]["Regex"] for step in steps if step["type"] == "Split"]
+        if [step["type"] for step in steps if step["type"] != "Split"] != ["ByteLevel"] or len(patterns) > 1:
+            return ""
+        # With a pattern of its own, the byte level must not cut again.
+        whole = bool(steps[-1].get("use_regex", True)) != bool(patterns)
+        return CUTS.get("".join(patterns), "") if whole and not steps[-1].get("add_prefix_space") else ""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
 def _refuse_quantised(card: ModelCard) -> None:
     if card.bits < 16:
         raise ModelError(
@@ -81,14 +107,6 @@ def _refuse_quantised(card: ModelCard) -> None:
             next_step="从 16 位的模型导出：合并适配器时选「还原成 16 位」，再导出那一个；要小，导出后用 llama.cpp 或 Ollama 量化。",
             code="quantised",
         )
-
-
-def _is_sentencepiece(path: Path) -> bool:
-    try:
-        model = json.loads((path / "tokenizer.json").read_text("utf-8"))["model"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return model.get("type") == "BPE" and bool(model.get("byte_fallback"))
 
 
 def _refuse(what: str, code: str) -> ModelError:

@@ -8,14 +8,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten, tree_unflatten
 
 from xiyou_tui.errors import ModelError
-from xiyou_tui.models.gguf_rules import read_config
 from xiyou_tui.models.readme import LICENCE_FILES
 
 COMPANIONS = (
@@ -104,7 +103,7 @@ def save(directory: Path, source: Path, model: nn.Module, config: dict[str, Any]
     from mlx_lm.utils import save_config, save_model
 
     vision = "vision_tower" in getattr(model, "model", {})
-    with _disk(directory):
+    with on_disk(directory):
         save_model(directory, model, donate_model=True)
     save_config(config, directory / "config.json", keep_vision_config=vision)
     copy_companions(source, directory)
@@ -113,43 +112,17 @@ def save(directory: Path, source: Path, model: nn.Module, config: dict[str, Any]
 
 def copy_companions(source: Path, directory: Path) -> None:
     """Copy what a model needs beside weights and configuration: vocabulary, template, generation settings, licence."""
-    for pattern in (*COMPANIONS, *LICENCE_FILES):
+    for pattern in COMPANIONS:
         for file in source.glob(pattern):
             shutil.copyfile(file, directory / file.name)
+    copy_licence(source, directory)
 
 
-def write_gguf(directory: Path, file: Path, source: Path) -> int:
-    """Write the model at `source` as a 16-bit GGUF and read it back; returns how many tensors it holds.
-
-    The pieces are mlx-lm's; only the types of the vocabulary's entries are written as llama.cpp reads them now (int32: it refuses
-    mlx-lm's own files for that). `directory` serves for the vocabulary. Raises ModelError when weights do not fit 16 bits or the file
-    does not come back.
-    """
-    from mlx_lm.gguf import HfVocab, permute_weights, prepare_metadata, translate_weight_names
-
-    model, _, _ = open_model(source)
-    config = read_config(source)
-    heads = int(config["num_attention_heads"])
-    keys = int(config.setdefault("num_key_value_heads", heads))
-    weights = {}
-    for name, array in tree_flatten(model.parameters()):
-        # Norms stay in 32 bits, as llama.cpp keeps them.
-        array = array.astype(mx.float32) if "norm" in name else _half(name, array)
-        for kind, parts in (("q", heads), ("k", keys)):
-            if f"self_attn.{kind}_proj." in name:
-                array = permute_weights(array, heads, parts)
-        weights[translate_weight_names(name)] = array
-    metadata = prepare_metadata(config, HfVocab.load(directory))
-    metadata["tokenizer.ggml.token_type"] = metadata["tokenizer.ggml.token_type"].astype(mx.int32)
-    with _disk(file.parent):
-        mx.save_gguf(str(file), weights, metadata)
-    written = cast(dict[str, mx.array], mx.load(str(file)))
-    if {name: array.shape for name, array in written.items()} != {name: array.shape for name, array in weights.items()}:
-        raise ModelError(
-            f"写出的 GGUF 读回来不对：应有 {len(weights)} 个张量，读到 {len(written)} 个。", kept="没有留下文件。",
-            next_step="换用「MLX 文件夹」，再用 llama.cpp 转。", code="gguf-broken",
-        )  # fmt: skip
-    return len(weights)
+def copy_licence(source: Path, directory: Path) -> None:
+    """Copy the licence of a model, as far as its directory holds one."""
+    for name in LICENCE_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, directory / name)
 
 
 def let_go() -> None:
@@ -158,21 +131,9 @@ def let_go() -> None:
     mx.clear_cache()
 
 
-def _half(name: str, array: mx.array) -> mx.array:
-    if "norm" in name or array.dtype == mx.float16:
-        return array
-    half = array.astype(mx.float32).astype(mx.float16)
-    if not mx.isfinite(half).all().item():
-        raise ModelError(
-            f"{name} 里有 16 位装不下的数，写成 GGUF 会坏。", kept="没有留下文件。", next_step="换用「MLX 文件夹」，再用 llama.cpp 转成 bf16 的 GGUF。",
-            code="gguf-overflow",
-        )  # fmt: skip
-    return half
-
-
 @contextmanager
-def _disk(directory: Path) -> Iterator[None]:
-    """MLX says that a write failed without an error number."""
+def on_disk(directory: Path) -> Iterator[None]:
+    """Turn what MLX says of a failed write into an OSError with a number."""
     try:
         yield
     except RuntimeError as error:

@@ -214,8 +214,6 @@ class ModelMaking(ModeScreen):
         kind, lines = plan.job.kind, []
         if kind == "export" and plan.job.form == "ollama":
             lines.append("在那个目录里：ollama create xiyou -f Modelfile，再 ollama run xiyou。")
-        elif kind == "export" and plan.job.form == "mlx" and plan.job.adapter is None:
-            lines.append("要 GGUF：用 llama.cpp 的 convert_hf_to_gguf.py 转这个文件夹（16 位的才行）。")
         elif kind != "export":
             lines.append("在表里已经选中它：Enter 用于对话，e 导出。")
         if self.app.screen is not self:
