@@ -51,3 +51,14 @@ def novel(novel_path: Path) -> Edition:
     from xiyou_tui.corpus.importer import import_text
 
     return import_text(novel_path).edition
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A practice model with random weights, made from the synopsis volume."""
+    from xiyou_tui.corpus.synopsis import load_synopsis
+    from xiyou_tui.models.practice import Shape, make_practice_model
+
+    directory = tmp_path_factory.mktemp("models") / "practice"
+    texts = [chapter.text for chapter in load_synopsis().chapters]
+    return make_practice_model(texts, directory, shape=Shape(vocabulary=1200, layers=2, hidden=32, intermediate=64))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from xiyou_tui.corpus.model import Edition
@@ -19,13 +17,3 @@ def synopsis_retriever() -> Retriever:
 @pytest.fixture(scope="session")
 def retriever(novel: Edition) -> Retriever:
     return Retriever(novel)
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A practice model with random weights, made from the synopsis volume."""
-    from xiyou_tui.models.practice import Shape, make_practice_model
-
-    directory = tmp_path_factory.mktemp("models") / "practice"
-    texts = [chapter.text for chapter in load_synopsis().chapters]
-    return make_practice_model(texts, directory, shape=Shape(vocabulary=1200, layers=2, hidden=32, intermediate=64))

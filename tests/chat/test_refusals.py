@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from xiyou_tui.chat.answer import answer_by_extract
 from xiyou_tui.chat.asked import left_untold
-from xiyou_tui.chat.binding import unmeasured, untold_verb
 from xiyou_tui.chat.evidence import gather
 from xiyou_tui.chat.famous import load_deeds, told_otherwise
 from xiyou_tui.chat.foreign import unknown_share
+from xiyou_tui.chat.measured import unmeasured
 from xiyou_tui.chat.numbers import wrong_number
 from xiyou_tui.chat.roles import load_roles
 from xiyou_tui.chat.told import never_together
@@ -120,13 +120,6 @@ def test_who_is_never_told_of_together() -> None:
     assert never_together("东海龙王为什么把金箍棒给了孙悟空？", LEXICON) is None
 
 
-def test_a_verb_that_no_event_tells_of_the_two() -> None:
-    found = untold_verb("玉兔为什么恨孙悟空？", LEXICON)
-    assert found is not None
-    assert found[1] == "为什么恨"
-    assert untold_verb("猪八戒为什么打死玉面公主？", LEXICON) is None
-
-
 def test_a_measure_has_to_be_given() -> None:
     assert unmeasured("一共有多少斤？", ["他拿起来就走"]) == "多少斤"
     assert not unmeasured("一共有多少斤？", ["重一万三千五百斤"])
@@ -163,5 +156,5 @@ def test_a_refusal_cites_what_the_text_tells_instead(retriever: Retriever) -> No
 
 @given(st.text(max_size=40))
 def test_any_text_is_judged(text: str) -> None:
-    for judge in (told_otherwise, left_untold, never_together, untold_verb):
+    for judge in (told_otherwise, left_untold, never_together):
         judge(text, LEXICON)

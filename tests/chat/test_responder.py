@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.chat.test_render import assert_holds
+from xiyou_tui.chat.client import EngineClient
 from xiyou_tui.chat.model import (
     AnswerFailed,
     AnswerFinished,
@@ -18,8 +20,10 @@ from xiyou_tui.chat.model import (
     StageFinished,
     TokenArrived,
 )
+from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest
 from xiyou_tui.chat.responder import open_responder
 from xiyou_tui.corpus.retrieval import Retriever
+from xiyou_tui.errors import ChatError
 from xiyou_tui.study import Study
 
 
@@ -142,3 +146,43 @@ async def test_the_judge_is_asked_while_an_answer_is_checked(study: Study, tiny_
         assert all(0 < probability < 1 for probability in asked)
     finally:
         await responder.close()
+
+
+class Narrow(EngineClient):
+    """A model whose context holds so many passages and no conversation; it writes down what it was asked."""
+
+    def __init__(self, passages: int) -> None:
+        super().__init__()
+        self.passages = passages
+        self.asked: list[tuple[int, int]] = []
+
+    async def ask(self, request: GenerateRequest) -> AsyncIterator[EngineEvent]:
+        turns = len([message for message in request.messages if message["role"] != "system"])
+        self.asked.append((turns, len(request.quotable)))
+        if turns > 1 or len(request.quotable) > self.passages:
+            raise ChatError("装不下。", code="too-long")
+        yield EngineEvent("done", "原著未提及。")
+
+
+async def answered_by(study: Study, engine: Narrow, history: tuple[Exchange, ...]) -> ChatEvent:
+    study.change_setting("chat.passages", 6)
+    answer = open_responder(study, engine=engine).answer("白骨精变成了哪些人？", mode="retrieve", history=history)
+    return [event async for event in answer][-1]
+
+
+async def test_what_does_not_fit_loses_first_the_conversation_then_half_the_passages(study: Study, tiny_model: Path) -> None:
+    study.change_setting("chat.model", str(tiny_model))
+    engine = Narrow(2)
+    last = await answered_by(study, engine, (Exchange("谁取名？", "祖师。"),))
+    assert isinstance(last, AnswerFinished)
+    assert [turns for turns, _ in engine.asked] == [3, 1, 1, 1]
+    passages = [shown for _, shown in engine.asked[1:]]
+    assert passages == sorted(passages, reverse=True) and passages[-1] <= 2 < passages[-2]
+
+
+async def test_what_never_fits_is_told_and_nothing_is_asked_twice(study: Study, tiny_model: Path) -> None:
+    study.change_setting("chat.model", str(tiny_model))
+    engine = Narrow(0)
+    last = await answered_by(study, engine, ())
+    assert isinstance(last, AnswerFailed) and last.error.code == "too-long"
+    assert engine.asked == [(1, 6), (1, 3), (1, 1)]

@@ -149,6 +149,7 @@ def test_no_command_but_fetch_opens_a_connection(home: Path, tmp_path: Path) -> 
     commands = [
         ["corpus", "import", str(file)], ["corpus", "list"], ["corpus", "show", "1"], ["corpus", "find", "庄院"], ["corpus", "search", "庄院在哪里"],
         ["corpus", "fetch", "--list"], ["corpus", "fetch", "--help"], ["chat", "ask", "师徒走到哪里？"], ["sample", "list"], ["doctor"], ["where"],
+        ["model", "list"], ["model", "show", "qwen3-4b"], ["model", "remove", "a/b"], ["model", "get"], ["model", "get", "no name"],
     ]  # fmt: skip
     program = f"from xiyou_tui.cli.main import run\nfor command in {commands!r}:\n try: run(command)\n except SystemExit: pass\n"
     assert watched(program, home) == 0
@@ -164,7 +165,7 @@ async def main():
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("w", "down", "down", "up", "enter", "escape", "down", "enter")
         await pilot.pause()
-        for key in ("escape", "escape", "f2", "f3", "f4", "f5", "f6", "f1", "slash", "escape", "o", "escape"):
+        for key in ("escape", "escape", "f2", "f3", "f4", "f5", "f6", "g", "down", "tab", "right", "escape", "f1", "slash", "escape", "o", "escape"):
             await pilot.press(key)
             await pilot.pause(0.05)
 

@@ -82,3 +82,19 @@ def test_without_json_it_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert "拒答：通过的样本里占 33%" in out and "近似重复：0 对" in out
     assert run(["sample", "show", "starter-001"]) == 0 and run(["sample", "reanchor"]) == 0
     assert run(["sample"]) == 0 and "reanchor" in capsys.readouterr().out
+
+
+def test_candidates_are_drafted_into_review(novel_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["corpus", "import", str(novel_path)]) == 0
+    capsys.readouterr()
+    assert run(["sample", "draft", "--count", "10", "--refusals", "0.4", "--chapters", "27-30", "--seed", "4", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (len(made["drafted"]), made["refusals"], made["seed"]) == (10, 4, 4)
+    assert {citation["chapter"] for sample in made["drafted"] for citation in sample["citations"]} <= {27, 28, 29, 30}
+    assert run(["sample", "list", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["samples"]) == 10
+
+
+def test_without_the_novel_nothing_is_drafted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sample", "draft"]) == 1
+    assert "导入《西游记》" in capsys.readouterr().err

@@ -44,13 +44,13 @@ def test_worked_by_hand() -> None:
         Outcome("x", "4", "fact", True, "over_refused", ranked=True, milliseconds=40.0),
         Outcome("x", "5", "out", False, "refused"),
         Outcome("x", "6", "out", False, "refused"),
-        Outcome("x", "7", "out", False, "under_refused", quotes=2, verbatim=2),
+        Outcome("x", "7", "out", False, "under_refused", quotes=2, verbatim=2, supported=3, claims=4),
     ]
     figures = summarise("x", made).all.figures
     expected = {
         "verbatim": 9 / 10, "resolvable": 7 / 8, "contained": 1 / 4, "told": 2 / 4, "right": 2 / 4, "evidence": 1 / 3, "chapter": 2 / 3, "precision": 0.25,
         "wrong": 2 / 4, "coverage": 4 / 7, "refusal_recall": 2 / 3, "refusal_precision": 2 / 3, "refusal_f1": 2 / 3, "over_refusal": 1 / 4,
-        "passage_r1": 1 / 4, "passage_r5": 1 / 4, "passage_r10": 2 / 4, "failed": 0.0,
+        "passage_r1": 1 / 4, "passage_r5": 1 / 4, "passage_r10": 2 / 4, "failed": 0.0, "supported": 3 / 4,
     }  # fmt: skip
     for name, value in expected.items():
         assert figures[name].value == pytest.approx(value), name

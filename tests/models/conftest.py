@@ -1,11 +1,14 @@
-"""Models that the tests of conversions start from, made once."""
+"""Models that the tests of conversions start from, made once; a model site on this machine, and no way out of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.corpus.server import Server, running
+from tests.models.hub import Site, make_content
 from tests.models.made import a_llama, an_adapter
 from xiyou_tui.corpus.synopsis import load_synopsis
 from xiyou_tui.models.conversion import Probe, plan_quantise
@@ -48,3 +51,22 @@ def adapters(base: Path, small: Path, tmp_path_factory: pytest.TempPathFactory) 
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A llama with a vocabulary of SentencePiece's kind."""
     return a_llama(tmp_path_factory.mktemp("llama") / "llama")
+
+
+@pytest.fixture(scope="session")
+def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a real little model."""
+    return make_content(tmp_path_factory.mktemp("little") / "m")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "HF_TOKEN", "HF_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    with running() as made:
+        yield made
+
+
+@pytest.fixture
+def site(server: Server, content: dict[str, bytes]) -> Site:
+    return Site(server, dict(content)).serve()

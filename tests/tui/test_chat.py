@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from tests.tui.talks import cited_answer, keep
 from xiyou_tui.chat.client import EngineClient, Patience
-from xiyou_tui.chat.model import Answer, Part, Stage, assert_verbatim, cite_places
 from xiyou_tui.chat.preferences import PreferenceStore
 from xiyou_tui.chat.responder import open_responder
 from xiyou_tui.corpus.find import find
@@ -77,31 +76,6 @@ def everything(view: LineView) -> str:
     return "\n".join("".join(span.text for span in row.spans) for row in rows if row is not None)
 
 
-def cited_answer(edition: Edition, question: str, words: Sequence[str], *, summary: str = "", refused: bool = False, more: str = "") -> Answer:
-    """An answer made of real places of the edition: the first place of each word, and with `more` every place of that."""
-    places = [find(edition, word)[0] for word in words]
-    parts = [Part("notice", "原著未提及。书里没有写到这件事。"), Part("notice", "最接近的原文：")] if refused else []
-    if summary:
-        parts.append(Part("summary", summary, 0, None, "情节索引"))
-    parts += [Part("evidence", place.text, index) for index, place in enumerate(places)]
-    citations = cite_places(edition, [*places, *(find(edition, more) if more else ())])
-    stages = (Stage("分析", ("类型：问事实",), 0.25), Stage("判断", ("可以回答（依据强度 0.91）",), 1.5))
-    return assert_verbatim(
-        Answer(question, "extract", "", refused, "书里没有写到这件事。" if refused else "", tuple(parts), citations, edition.id, stages), edition
-    )
-
-
-def keep(study: Study, *answers: Answer) -> str:
-    """Store a conversation of these answers as if it had been held long ago; it is the one the pane opens."""
-    talk = study.conversations.create()
-    for answer in answers:
-        study.conversations.add_question(talk.id, answer.question)
-        study.conversations.add_answer(talk.id, answer)
-    study.connection.execute("UPDATE conversation SET changed = 1710000000 WHERE id = ?", (talk.id,))
-    study.connection.execute("INSERT OR REPLACE INTO state (key, value) VALUES ('chat.conversation', ?)", (json.dumps(talk.id),))
-    return talk.id
-
-
 async def test_an_empty_talk_suggests_questions_and_asks_the_chosen_one(app: XiyouApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(app, pilot)
@@ -157,6 +131,9 @@ async def test_an_answer_quotes_and_its_citation_opens_at_the_side_and_in_the_re
         assert not panel.display
         await pilot.press("escape")
         assert screen.question.has_focus
+        await pilot.press("escape", "1")
+        await pilot.pause()
+        assert isinstance(app.screen, CorpusScreen)
 
 
 async def test_every_quote_on_the_screen_stands_in_the_text(app: XiyouApp, small: Edition) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static, TextArea
 
+from tests.tui.waiting import until
 from xiyou_tui.chat.model import Answer, Part, cite_places
 from xiyou_tui.corpus.find import find
 from xiyou_tui.corpus.model import Edition
@@ -29,6 +29,8 @@ from xiyou_tui.tui.screens.evaluate_dialogs import NewEvaluation
 from xiyou_tui.tui.screens.samples import SamplesScreen
 from xiyou_tui.tui.widgets.reader import Reader
 from xiyou_tui.tui.widgets.sample_editor import SampleEditor
+
+pytestmark = pytest.mark.usefixtures("utc")
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -82,24 +84,9 @@ def evaluated(
     return evaluation
 
 
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-
-
 @pytest.fixture
 def one(study: Study, small: Edition, tmp_path: Path) -> Evaluation:
     return evaluated(study, small, tmp_path, {"extract": EXTRACT})
-
-
-async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until something holds."""
-    started = time.monotonic()
-    while not true():
-        assert time.monotonic() - started < seconds, "it never came to be"
-        await pilot.pause(0.05)
-    await pilot.pause()
 
 
 async def opened(pilot: Pilot[None]) -> EvaluateScreen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 
 from tests.corpus.conftest import make_book
 from tests.corpus.server import PORTAL, Server, chapter_path, hang_up, make_page, running, status, whole
+from tests.tui.waiting import until
 from xiyou_tui.storage.places import Places
 from xiyou_tui.tui.app import XiyouApp
 from xiyou_tui.tui.screens.corpus import CorpusScreen
@@ -63,14 +64,6 @@ def told(app: XiyouApp) -> str:
 
 def subtitle(app: XiyouApp) -> str:
     return str(app.screen.query_one(".dialog").border_subtitle)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    for _ in range(300):
-        await pilot.pause(0.02)
-        if condition():
-            return
-    raise AssertionError("it did not come about")
 
 
 async def test_nothing_is_asked_before_yes(app: XiyouApp, server: Server) -> None:

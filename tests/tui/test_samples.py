@@ -18,6 +18,7 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static, TextArea
 
+from tests.tui.waiting import until
 from xiyou_tui.corpus.model import Edition
 from xiyou_tui.samples.citations import cite_paragraph
 from xiyou_tui.samples.journal import DraftJournal
@@ -27,7 +28,7 @@ from xiyou_tui.samples.store import SampleFilter
 from xiyou_tui.study import Study, open_study
 from xiyou_tui.tui.app import XiyouApp
 from xiyou_tui.tui.messages import SampleRequested
-from xiyou_tui.tui.screens.sample_dialogs import ImportDialog, OutcomeDialog, ReasonDialog
+from xiyou_tui.tui.screens.sample_dialogs import DraftDialog, ImportDialog, OutcomeDialog, ReasonDialog
 from xiyou_tui.tui.screens.samples import SamplesScreen
 from xiyou_tui.tui.widgets.sample_editor import SampleEditor
 from xiyou_tui.tui.widgets.sample_review import SampleReview
@@ -559,3 +560,23 @@ def test_picture_of_the_empty_pane(snap_compare: Any, app: XiyouApp, size: tuple
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=wait)
+
+
+async def test_candidates_are_drafted_and_reviewed_by_single_keys(app: XiyouApp, novel: Edition) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        app.study.library.add(novel)
+        await pilot.press("c")
+        await pilot.pause()
+        dialog = app.screen
+        assert isinstance(dialog, DraftDialog)
+        dialog.query_one("#count", Input).value = "0"
+        await pilot.press("enter")
+        assert app.screen is dialog
+        dialog.query_one("#count", Input).value = "6"
+        dialog.query_one("#chapters", Input).value = "27"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.study.samples.count() == 6)
+        await until(pilot, lambda: len(screen.query_one(SampleTable).rows) == 6)
+        await pilot.press("r", "a")
+        await until(pilot, lambda: app.study.samples.count(SampleFilter(status=("approved",))) == 1)

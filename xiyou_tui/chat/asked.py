@@ -25,7 +25,7 @@ _PRACTICE = re.compile(
     "(?:修炼|修行|修道|炼|修|得道|成精)(?:了)?(?:多少|几百|几千|几|多)(?:年|久)|多少年(?:的)?(?:道行|修行|修炼)|道行.{0,3}多少年"
 )
 _LAY_NAMED = ("tang-seng", "zhu-bajie", "sun-wukong")
-_PRACTISED = ("sun-wukong", "hong-haier", "laoyuan", "tang-seng")
+_PRACTISED = ("sun-wukong", "hong-haier", "laoyuan", "tang-seng", "yudi", "diyong-furen")
 _BETWEEN = re.compile(
     fold_loosely(
         "(?:自己|本人|今年|现在|到底|究竟|实际上?|真正|死的?时候?|死后|当时|的|有|已经|那时候?|那年|她|他|它|一共|总共|出场|才能|究|竟|大概|在.{1,6}(?:里|时|时候|之前|以前|前)|当.{2,6}(?:之前|以前|时|的时候))*"
@@ -52,7 +52,7 @@ _DIED = re.compile(
 _MEASURED = re.compile(
     "身高|有多高|体重|血型|星座|属什么|属相|生肖|生日是|哪年出生|哪一年出生|出生年份|出生在哪一?年|工资|月薪|几两俸禄"
 )
-_SIZED = ("sun-wukong", "niu-mowang", "tang-seng")
+_SIZED = ("sun-wukong", "niu-mowang", "tang-seng", "sha-seng", "baixiang", "hunshi-mowang", "sai-taisui")
 _RELATIVE = re.compile("|".join(_KIN.values()) + "|闺女|哥哥|弟弟|姐姐|妹妹|师父|徒弟")
 _TITLE = re.compile(
     "樵夫|国王|皇帝|太子|王子|王后|皇后|女王|土地|山神|驿丞|太医|白马|太监|宫女|老婆婆|婆婆|屠夫|船夫|店家|店主|大臣|艄公|乳母"
@@ -104,6 +104,9 @@ def _kin_untold(clause: Clause) -> str:
             )
             if asked is None and tie == "children":
                 asked = _BORN.search(rest) if len(clause.beings) == 1 else None
+            if asked is not None and re.search("[谁哪]", asked.group()):
+                # 白马原来是谁的儿子 asks for the other side of the tie.
+                continue
             if asked is not None and not _kin(role, tie) and not _has_kin(mention, clause, tie):
                 return f"书中没有写{mention.entry.name}的{_KIN_WORDS[tie]}。"
     return ""
@@ -131,7 +134,7 @@ def _name_untold(clause: Clause, lexicon: Lexicon) -> str:
         and clause.beings[0].entry.id not in _LAY_NAMED
     ):
         return f"书中没有写{clause.beings[0].entry.name}俗家的姓名。"
-    if re.search("[十百千].{0,2}[个位名].*(?:各|分别|都|每)", clause.text):
+    if re.search("[百千].{0,2}[个位名].*(?:各|分别|都|每)", clause.text):
         return "书中没有一一写出他们的名字。"
     relative = re.search(
         "(?:"
@@ -160,7 +163,7 @@ def _name_untold(clause: Clause, lexicon: Lexicon) -> str:
 
 def _death_untold(clause: Clause, lexicon: Lexicon) -> str:
     asked = _DIED.search(clause.text)
-    if asked is None:
+    if asked is None or clause.text.startswith("假"):
         return ""
     before = [mention for mention in clause.beings if mention.end == asked.start()]
     place = [m for m in lexicon.mentions(clause.text) if m.entry.kind == "place"]
@@ -176,6 +179,9 @@ def _death_untold(clause: Clause, lexicon: Lexicon) -> str:
 def _age_untold(clause: Clause) -> str:
     age, practice = _AGE.search(clause.text), _PRACTICE.search(clause.text)
     for mention in clause.beings:
+        if age is not None and age.group() == "多大" and mention.entry.kind == "creature" and clause.text[: age.start()].endswith("有"):
+            # 那些蜘蛛有多大 asks for the size.
+            continue
         if age is not None and mention.end <= age.start() and _BETWEEN.fullmatch(clause.text, mention.end, age.start()):
             role = load_roles().get(mention.entry.id)
             if role is None or not role.age:
@@ -186,7 +192,7 @@ def _age_untold(clause: Clause) -> str:
             and mention.entry.id not in _SIZED
             and _BETWEEN.fullmatch(clause.text, mention.end, measured.start())
         ):
-            return f"书中没有写{mention.entry.name}的{measured.group().removeprefix('有')}。"
+            return f"书中没有写{mention.entry.name}的{'身高' if '高' in measured.group() else measured.group()}。"
         if (
             practice is not None
             and mention.end <= practice.start()

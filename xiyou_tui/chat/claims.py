@@ -14,7 +14,7 @@ from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import BEINGS, Lexicon, Mention
 
 # What is wished, feared or denied is not claimed.
-_UNREAL = re.compile("想|打算|企图|准备|要不|没有|没|不|别|差点|险些|假装|谎称|说要|会不会|有没有|是否|能否|怎么不|为什么不")
+_UNREAL = re.compile("去|想|打算|企图|准备|要不|没有|没|不|别|差点|险些|假装|谎称|说要|会不会|有没有|是否|能否|怎么不|为什么不")
 _CLAUSE = re.compile(r"[，。！？；：、,!?;:\s]")
 # 打死玉面公主的时候: the 的 belongs to the moment.
 _MOMENT = re.compile("时候|时|那|话|事|原因|吗|是|$")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from xiyou_tui.chat.protocol import LINE_LIMIT, EngineEvent, GenerateRequest, JudgeRequest, decode_event, encode
+from xiyou_tui.chat.protocol import LINE_LIMIT, EngineEvent, GenerateRequest, JudgeRequest, ReadRequest, decode_event, encode
 from xiyou_tui.errors import ChatError
 
 EngineState = Literal["off", "starting", "ready", "busy"]
@@ -106,7 +106,7 @@ class EngineClient:
                 "模型进程没有启动。", kept="问题已保留。", next_step=self._hint("改用摘引，或重启程序再试。"), code="engine-start"
             )
 
-    async def ask(self, request: GenerateRequest | JudgeRequest) -> AsyncIterator[EngineEvent]:
+    async def ask(self, request: GenerateRequest | JudgeRequest | ReadRequest) -> AsyncIterator[EngineEvent]:
         """Events of one generation: loading, loaded, prefill, token…, done. Raises ChatError when it can't be finished."""
         async with self._turn:
             self._current, attempt, tokens, settled = request.id, 0, 0, False
@@ -156,6 +156,14 @@ class EngineClient:
                 # One that was stopped says nothing.
                 probability = float(event.data.get("probability", 1.0))
         return probability
+
+    async def read(self, request: ReadRequest) -> list[tuple[float, int]]:
+        """(negative log-likelihood in nats, tokens) of each text; fewer when it was stopped. Raises ChatError as `ask` does."""
+        found: list[tuple[float, int]] = []
+        async for event in self.ask(request):
+            if event.kind == "done":
+                found = list(zip(map(float, event.data.get("nll", ())), map(int, event.data.get("tokens", ())), strict=False))
+        return found
 
     def offer(self, edition: str, texts: Sequence[str]) -> None:
         """The texts of the edition that a request may name; they go to the engine once, when one does."""

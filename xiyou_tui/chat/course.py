@@ -16,7 +16,7 @@ _FRONT_BACK = re.compile("(.{2,12}?)在[前先][、，,]?(.{2,14}?)在后")
 _BEFORE = re.compile("(.{2,12}?)(?:之前|以前)(?:就|已经|早就|先)+(.{2,14})")
 # When the companions joined; a place counts where the journey has several events in one chapter.
 _JOINED = {"sun-wukong": 14, "white-dragon-horse": 15, "zhu-bajie": 19, "sha-seng": 22}
-_SETTING_OUT, _SEVERAL = 12, 3
+_SETTING_OUT, _SEVERAL, _SLACK = 12, 3, 3
 _LEARNING = re.compile(
     "(?:拜|认)(?:了|过)?(.{2,8}?)(?:为|做|作|当)师|(?:从|跟|向|随)(.{2,8}?)(?:那里|那儿|手里|处|身边)?(?:学|拜师)|(?:是|当)(.{2,8}?)的.{0,4}(?:徒弟|弟子)"
 )
@@ -32,7 +32,9 @@ def wrong_order(question: str, lexicon: Lexicon) -> Otherwise | None:
     parts = match.groups() if match is not None else before.groups()[::-1] if before is not None else ()
     first, then = (lexicon.mentions(part) for part in parts)
     stops = [max((_stop(m.entry.id) for m in part), default=0) for part in (first, then)]
-    if all(stops) and stops[0] > stops[1]:
+    # A role's chapter is that of its end, which may be a few after the meeting.
+    slack = _SLACK if any(m.entry.id in load_roles() for part in (first, then) for m in part) else 0
+    if all(stops) and stops[0] > stops[1] + slack:
         return Otherwise(f"{then[0].entry.name}在第{stops[1]}回，{first[0].entry.name}在第{stops[0]}回，先后正好相反", stops[1])
     return None
 

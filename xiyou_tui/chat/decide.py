@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Literal
 
 from xiyou_tui.chat.analyse import Analysis
 from xiyou_tui.chat.asked import left_untold
-from xiyou_tui.chat.binding import unmeasured, untold_verb
 from xiyou_tui.chat.claims import read_claims
 from xiyou_tui.chat.coverage import as_written
 from xiyou_tui.chat.evidence import Candidate, Evidence
 from xiyou_tui.chat.extract import ALSO, QUOTES
 from xiyou_tui.chat.famous import told_otherwise
 from xiyou_tui.chat.foreign import unknown_share
+from xiyou_tui.chat.measured import unmeasured
 from xiyou_tui.chat.numbers import wrong_number
 from xiyou_tui.chat.roles import Otherwise
 from xiyou_tui.chat.scope import find_foreign
 from xiyou_tui.chat.told import Judgement, judge, never_together, not_owned, strangers, untold
 from xiyou_tui.chat.untold import find_silence
+from xiyou_tui.chat.wanted import find_lack
 from xiyou_tui.corpus.model import Place
 
 if TYPE_CHECKING:
@@ -116,8 +117,11 @@ def _not_given(analysis: Analysis, retriever: Retriever) -> Decision | None:
     silence = find_silence(asked, lexicon) or left_untold(asked, lexicon)
     if silence:
         return Decision("unsupported", silence)
-    gap = untold(asked, lexicon)
-    return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。") if gap is not None else None
+    if (gap := untold(asked, retriever.edition, lexicon)) is not None:
+        return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。")
+    # The synopses leave out too much to say what the novel does not give.
+    lack = None if retriever.edition.is_synopsis else find_lack(asked, retriever.edition, lexicon)
+    return Decision("unsupported", f"原著写到{lack.who}的地方，都没有写{lack.what}。") if lack is not None else None
 
 
 def _not_so_told(analysis: Analysis, retriever: Retriever) -> Decision | None:
@@ -132,8 +136,6 @@ def _not_so_told(analysis: Analysis, retriever: Retriever) -> Decision | None:
         reason = f"按情节索引，没有一件事同时写到{pair[0]}和{pair[1]}。"
     elif number := wrong_number(asked, retriever.edition, lexicon):
         reason = f"问题说到「{number}」，原著在这里没有写过这个数。"
-    elif (bound := untold_verb(asked, lexicon)) is not None:
-        reason = f"按情节索引，写到{bound[0]}和{bound[2]}的地方没有写过「{as_written(bound[1], asked)}」。"
     return Decision("false_premise", reason) if reason else None
 
 

@@ -11,7 +11,17 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, JudgeRequest, PromptTooLong, decode, parse_generate, parse_judge
+from xiyou_tui.chat.protocol import (
+    EngineEvent,
+    GenerateRequest,
+    JudgeRequest,
+    PromptTooLong,
+    ReadRequest,
+    decode,
+    parse_generate,
+    parse_judge,
+    parse_read,
+)
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -47,6 +57,8 @@ class Engine:
                     self._generate(record)
                 case "judge":
                     self._judge(record)
+                case "read":
+                    self._read(record)
                 case "edition":
                     self._texts = str(record.get("id", "")), tuple(map(str, record.get("texts", ())))
                 case "release":
@@ -108,6 +120,23 @@ class Engine:
         finally:
             self._stopped.discard(name)
 
+    def _read(self, record: dict[str, Any]) -> None:
+        name = str(record.get("id", ""))
+        try:
+            request = parse_read(record)
+            model = self._ready_model(request)
+            from xiyou_tui.chat.likelihood import read_texts
+
+            found = read_texts(
+                model, request.texts, lambda: name not in self._stopped, lambda: self._emit(EngineEvent("prefill", name))
+            )
+            data: dict[str, Any] = {"nll": [round(nll, 4) for nll, _ in found], "tokens": [tokens for _, tokens in found]}
+            self._emit(EngineEvent("done", name, "", data | ({} if len(found) == len(request.texts) else {"finish": "stopped"})))
+        except Exception as error:
+            self._report(error, record)
+        finally:
+            self._stopped.discard(name)
+
     def _report(self, error: Exception, record: dict[str, Any]) -> None:
         import traceback
 
@@ -116,7 +145,7 @@ class Engine:
         code = "too-long" if isinstance(error, PromptTooLong) else "engine-model"
         self._emit(EngineEvent("failed", str(record.get("id", "")), what, {"code": code, "next_step": next_step}))
 
-    def _ready_model(self, request: GenerateRequest | JudgeRequest) -> LoadedModel:
+    def _ready_model(self, request: GenerateRequest | JudgeRequest | ReadRequest) -> LoadedModel:
         held = self._model
         if held is not None and (held.path, held.adapter) == (request.model, request.adapter):
             return held

@@ -17,7 +17,7 @@ _DENIED = re.compile("没|不|未|差点|险些|假|谎|骗|以为|冒充|想|�
 _NOT_DONE = re.compile("没|不|未|差点|险些|假|谎|以为|冒充|劝|帮|替")
 _TAKING = re.compile("收走|收去|收服|收伏|收为|收了去|收作|收做|收回|降伏|降服|领走|领回|带走|带回|牵走|牵回|捉回|招安")
 _KILLING = re.compile("打死|打杀|杀死|杀了|杀掉|砍死|筑死|害死|毒死|踢死|咬死|烧死|淹死|勒死|处死|弄死|刺死|灭掉|推下井|吃掉")
-_DEAD = re.compile("(?:被|是)?(?:怎么|如何)?(?:死了|死后|死的|被打死|被杀|丧命|之死|阵亡|死掉)")
+_DEAD = re.compile("(?:被|是)?(?:怎么|如何)?(?:死了|死后|死的|被打死|被杀|丧命|之死|阵亡|死掉)(?!没|吗|么)")
 _KINDS = [
     "老虎",
     "虎",
@@ -119,6 +119,8 @@ _BECAME = re.compile(
     rf"(?:是|由|乃是|为)[^，是]{{0,6}}?(?:一?[只条头个匹棵株根])?[^，是]{{0,3}}?({_ANIMAL})(?:变|成精|修炼|修成|所变|得道|化成|化的|精|妖|转世|下凡|投胎)"
     rf"|(?:原形|本相|真身|原身|本体|真面目)(?:是|为)[^，什谁]{{0,5}}?({_ANIMAL})"
 )
+# Who says or sees what something is, is not it.
+_SAYING = re.compile("说|看|认|知|问|猜|告诉|发现|听")
 _APPOINTING = re.compile("封为|封成|封做|封作|封了|封他|加封|册封|封")
 _OF = re.compile("(?:家|座下|身边|门下|养)?的?[^是谁哪]{0,2}")
 _SERVED = re.compile("坐骑|座骑|宠物|养的|童子|童儿|书童|脚力")
@@ -175,6 +177,8 @@ def _wrong_end(clause: Clause) -> Otherwise | None:
     for mention in clause.beings:
         role = load_roles().get(mention.entry.id)
         dead = _DEAD.match(clause.text, mention.end)
+        if dead is not None and re.search("以为|假|装|说|梦见", clause.text[: mention.start]):
+            continue
         if role is not None and role.fate_told and not role.killed and dead is not None and "死" not in role.end:
             return Otherwise(role_end(role), role.chapter)
     return None
@@ -189,6 +193,8 @@ def _wrong_origin(clause: Clause) -> Otherwise | None:
             if mention.end <= match.end() and mention.start < match.start(match.lastindex or 0)
         ]
         role = load_roles().get(before[-1].entry.id) if before else None
+        if before and _SAYING.search(clause.text[before[-1].end : match.start(match.lastindex or 0)]):
+            continue
         if role is None or not role.origin or any(kind in word or word in kind for word in role.origin):
             continue
         return Otherwise(f"{_name(role.who)}的原身是{role.origin[-1]}", role.chapter)
@@ -209,8 +215,14 @@ def _wrong_master(clause: Clause) -> Otherwise | None:
             if m is not mention and m.end <= served.start() and _OF.fullmatch(clause.text[m.end : served.start()])
         ]
         asked = re.search("(?:谁|哪.{0,4})(?:家)?(?:的|养的)?$", clause.text[: served.start()])
-        if (masters and masters[-1].entry.id not in role.owner | role.taken) or (
-            asked and not masters and not role.owner | role.taken
+        start = masters[-1].start if masters else served.start()
+        bound = (
+            0 <= mention.start - served.end() <= 1
+            or (mention.end <= start and re.search("是|为|当|成", clause.text[mention.end : start]))
+        )
+        if bound and (
+            (masters and masters[-1].entry.id not in role.owner | role.taken)
+            or (asked and not masters and not role.owner | role.taken)
         ):
             owners = "、".join(_name(owner) for owner in sorted(role.owner))
             told = f"{_name(role.who)}是{owners}的" if owners else f"书中没有写{_name(role.who)}有主人"
@@ -316,3 +328,14 @@ def load_deeds() -> tuple[Deed, ...]:
             )
         )
     return tuple(made)
+
+
+@cache
+def load_deed_words() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """(verb, object, names that may not be wrong) of every deed that one object tells, in plain words, to make questions of."""
+    records = map(json.loads, (find_assets() / "deeds.jsonl").read_text("utf-8").splitlines())
+    return tuple(
+        (record["verb"][0], record["of"][0][0], (*record["by"], *record["to"]))
+        for record in records
+        if len(record["of"]) == 1 and record["by"] and not record.get("never")
+    )

@@ -60,6 +60,25 @@ def parse_judge(record: dict[str, Any]) -> JudgeRequest:
     return JudgeRequest(adapter=str(record.get("adapter", "")), **wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """Texts to be read, not answered: how likely the model finds them. The done event's `data` holds `nll` (nats) and `tokens` of each."""
+
+    id: str
+    model: str
+    texts: tuple[str, ...]
+    adapter: str = ""
+
+    def as_record(self) -> dict[str, Any]:
+        return {"type": "read", **asdict(self)}
+
+
+def parse_read(record: dict[str, Any]) -> ReadRequest:
+    """The request in a decoded line; raises KeyError or TypeError where it is none."""
+    texts = tuple(str(text) for text in record["texts"])
+    return ReadRequest(str(record["id"]), str(record["model"]), texts, str(record.get("adapter", "")))
+
+
 def parse_generate(record: dict[str, Any]) -> GenerateRequest:
     """The request in a decoded line; raises KeyError, TypeError or ValueError when it is none."""
     messages = tuple({"role": str(item["role"]), "content": str(item["content"])} for item in record["messages"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from xiyou_tui.chat.prompt import Prompt, Transcript, build_prompt
 from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, JudgeRequest
 from xiyou_tui.chat.render import Unverified, render_output
 from xiyou_tui.chat.verify import Judge
+from xiyou_tui.corpus.model import Place
 from xiyou_tui.errors import ChatError, XiyouError
 from xiyou_tui.storage.places import Places
 from xiyou_tui.storage.settings import Settings
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from xiyou_tui.study import Study
 
 
+# From a question, the passages ranked for it and how many are shown at most to those that a model is shown.
+Mix = Callable[[str, Sequence[Place], int], Sequence[Place]]
 # Seconds after which a judgement counts as none: the answer stands without it.
 JUDGE_PATIENCE = 60.0
 
@@ -44,7 +47,8 @@ JUDGE_PATIENCE = 60.0
 class Responder:
     """Answers questions over the current edition with the current settings. One at a time; belongs to one event loop.
 
-    `edition` and `settings` are called in the event loop; `retriever`, which may take a second, in a thread.
+    `edition` and `settings` are called in the event loop; `retriever`, which may take a second, in a thread. `mix` changes which
+    passages a model is shown (an evaluation puts others among them).
     """
 
     def __init__(
@@ -54,11 +58,13 @@ class Responder:
         settings: Callable[[], Settings],
         engine: EngineClient | None = None,
         places: Places | None = None,
+        mix: Mix | None = None,
     ) -> None:
         self._edition = edition
         self._retriever = retriever
         self._settings = settings
         self._places = places
+        self._mix: Mix = mix or (lambda question, ranked, most: ranked)
         self._transcript = Transcript()
         self.engine = engine or EngineClient()
 
@@ -124,23 +130,12 @@ class Responder:
         history: Sequence[Exchange],
     ) -> AsyncIterator[ChatEvent]:
         started, stream, done = Course.clock(), StreamText(), EngineEvent("done")
-        passages, transcript = settings.whole("chat.passages"), self._transcript
         whole = mode == "closed" and settings.text("chat.closed_quotes") == "on"
         if whole:
             self.engine.offer(course.edition.id, [chapter.text for chapter in course.edition.chapters])
+        prompts = ever_smaller(course, mode, settings, self._transcript, history, whole, self._mix)
+        prompt = next(prompts)
         while True:
-            prompt = build_prompt(
-                course.analysis.resolved,
-                mode=mode,
-                system=settings.text("chat.system_prompt"),
-                edition=course.edition,
-                found=[item.place for item in course.ranked],
-                transcript=transcript,
-                history=history,
-                passages=passages,
-                style=settings.text("chat.style"),
-                closed_quotes=whole,
-            )
             try:
                 request = _request(prompt, mode, model, adapter, settings, course.edition.id if whole else "")
                 async for event in self.engine.ask(request):
@@ -154,13 +149,10 @@ class Responder:
                         yield EngineStateChanged(event.kind, _state_text(event))
                 break
             except ChatError as error:
-                # A small model's context may not hold it all: first the conversation goes, then half the passages.
-                if error.code != "too-long" or (not history and passages <= 1):
+                smaller = next(prompts, None) if error.code == "too-long" else None
+                if smaller is None:
                     raise
-                if history:
-                    history, transcript = (), Transcript()
-                else:
-                    passages //= 2
+                prompt = smaller
         rest = stream.feed("", last=True)
         if rest:
             yield TokenArrived(rest)
@@ -212,6 +204,42 @@ class Responder:
 
         inspect_model(Path(chosen))
         return chosen
+
+
+def ever_smaller(
+    course: Course,
+    mode: Mode,
+    settings: Settings,
+    transcript: Transcript,
+    history: Sequence[Exchange],
+    whole: bool,
+    mix: Mix = lambda question, ranked, most: ranked,
+) -> Iterator[Prompt]:
+    """Prompts for a question, each smaller than the one before it, since a small model's context may not hold it all.
+
+    First the conversation goes, then half the passages, again and again. With `whole` a closed book may be quoted.
+    """
+    passages = settings.whole("chat.passages")
+    ranked = [item.place for item in course.ranked]
+    while True:
+        yield build_prompt(
+            course.analysis.resolved,
+            mode=mode,
+            system=settings.text("chat.system_prompt"),
+            edition=course.edition,
+            found=mix(course.question, ranked, passages),
+            transcript=transcript,
+            history=history,
+            passages=passages,
+            style=settings.text("chat.style"),
+            closed_quotes=whole,
+        )
+        if history:
+            history, transcript = (), Transcript()
+        elif passages > 1:
+            passages //= 2
+        else:
+            return
 
 
 def _request(prompt: Prompt, mode: Mode, model: str, adapter: str, settings: Settings, edition: str) -> GenerateRequest:

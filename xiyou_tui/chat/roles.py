@@ -139,7 +139,8 @@ def read_action(clause: Clause, start: int, end: int) -> Action:
     passive = next((match.start() for match in reversed(list(_PASSIVE.finditer(text, 0, start)))), -1)
     if passive >= 0:
         doers = [m for m in before if m.start > passive and not _owns(text, m)]
-        sufferers = [m for m in before if m.end <= passive and not _owns(text, m)]
+        # In 金角他妈被杀 and 跟黑熊精聊天、被打死的书生 it is not the one named before who suffers.
+        sufferers = [m for m in before if m.end <= passive and not _owns(text, m) and not re.search("[他她它、]", text[m.end : passive])]
         return Action(tuple(doers[:1]), tuple(sufferers[-1:]) or tuple(after[:1]), True)
     held = [m for m in before if text[max(0, m.start - 1) : m.start] in ("把", "将", "给", "对")]
     free = [m for m in before if m not in held and not _owns(text, m) and not text[: m.start].endswith(_NOT_DOING)]

@@ -10,9 +10,12 @@ from typing import Literal
 
 from xiyou_tui.chat.claims import Claim, read_claims
 from xiyou_tui.chat.deeds import OTHER_SIDE, TELLING, TIES
+from xiyou_tui.chat.nearby import mentions_in
+from xiyou_tui.chat.roles import load_roles
 from xiyou_tui.corpus.events import load_events
 from xiyou_tui.corpus.fold import fold_loosely
-from xiyou_tui.corpus.lexicon import BEINGS, Lexicon, load_lexicon
+from xiyou_tui.corpus.lexicon import BEINGS, Entry, Lexicon, load_lexicon
+from xiyou_tui.corpus.model import Edition
 
 _SCENE_CUT = re.compile(r"[，。！？；：、,!?;:\s]|的时候|以后|之后|之前|那会儿|那晚")
 _NEAR, _FAR = 10, 24
@@ -39,6 +42,11 @@ _RELATIVE = re.compile("(?:的|他|她)?(?:亲)?(" + "|".join(sorted(_ASKED, key
 _DEATH = ("打死", "杀", "斩", "死在", "死了", "死后", "烧死", "砍", "害死", "咬死", "剿", "丧命", "而死", "打成", "结果了")
 
 
+# Deeds and ties by the kin that the patient is to the agent, and the agent to the patient ("": the table lists no such).
+_KIN_OF = {
+    "marry": ("spouse", "spouse"), "spouse": ("spouse", "spouse"), "child": ("children", "parents"), "parent": ("parents", "children"),
+    "master": ("teacher", ""), "disciple": ("", "teacher"), "teach": ("", "teacher"), "sibling": ("siblings", "siblings"), "bear": ("children", "parents"),
+}  # fmt: skip
 Outcome = Literal["supported", "contradicted", "unknown"]
 
 
@@ -146,7 +154,21 @@ def judge(claim: Claim, lexicon: Lexicon) -> Judgement:
     for item in told:
         if item.tells(claim):
             return Judgement(claim, "supported", (), item.text, item.event_id)
-    return Judgement(claim, "unknown")
+    return Judgement(claim, "supported" if _in_tables(claim) else "unknown")
+
+
+def _in_tables(claim: Claim) -> bool:
+    """Whether the table of roles has it: who killed or took whom, and who is kin to whom."""
+    roles = load_roles()
+    agent, patient = roles.get(claim.agent), roles.get(claim.patient)
+    if patient is not None:
+        done = {"kill": patient.killed, "subdue": patient.taken | patient.killed, "seize": patient.taken, "mount": patient.owner}
+        if claim.agent in done.get(claim.deed, frozenset()):
+            return True
+    of_agent, of_patient = _KIN_OF.get(claim.deed, ("", ""))
+    return (agent is not None and claim.patient in agent.kin.get(of_agent, ())) or (
+        patient is not None and claim.agent in patient.kin.get(of_patient, ())
+    )
 
 
 def not_owned(question: str, lexicon: Lexicon) -> tuple[str, str, str] | None:
@@ -166,28 +188,33 @@ def not_owned(question: str, lexicon: Lexicon) -> tuple[str, str, str] | None:
     return None
 
 
-def untold(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
-    """(name, what is asked of it) when a question asks for a relative, a death or a marriage of which no event tells."""
+def untold(question: str, edition: Edition, lexicon: Lexicon) -> tuple[str, str] | None:
+    """(name, what is asked of it) when a question asks for a relative or a death of which no event tells and the text nowhere near
+    the name."""
     folded = fold_loosely(question)
     for clause in _SCENE_CUT.split(folded):
         beings = [mention for mention in lexicon.mentions(clause) if mention.entry.kind in BEINGS]
         for mention in beings:
             asked = _RELATIVE.match(clause, mention.end)
-            if asked is not None and not _near(mention.entry.id, _ASKED[asked[1]]):
+            if asked is not None and not _near(mention.entry, _ASKED[asked[1]], edition, lexicon, _NEAR):
                 return mention.entry.name, asked[1]
-        if len(beings) == 1 and re.search("怎么死|死的|死了|死在|谁打死|谁杀", clause) and not _near(beings[0].entry.id, _DEATH):
+        if (
+            len(beings) == 1
+            and re.search("怎么死|死的|死了|死在|谁打死|谁杀", clause)
+            and not _near(beings[0].entry, _DEATH, edition, lexicon, _FAR)
+        ):
             return beings[0].entry.name, "死"
     return None
 
 
-def _near(name: str, words: tuple[str, ...]) -> bool:
-    """Whether an event has one of the words close to a name."""
-    for item in _told().get(name, ()):
-        for start, end in item.spans_of(name) or [(0, len(item.words))]:
-            window = item.words[max(0, start - _NEAR) : end + _NEAR]
+def _near(entry: Entry, words: tuple[str, ...], edition: Edition, lexicon: Lexicon, reach: int) -> bool:
+    """Whether an event, or the text, has one of the words close to a name."""
+    for item in _told().get(entry.id, ()):
+        for start, end in item.spans_of(entry.id) or [(0, len(item.words))]:
+            window = item.words[max(0, start - reach) : end + reach]
             if any(word in window for word in words):
                 return True
-    return False
+    return any(word in window for window in mentions_in(edition, lexicon, entry, reach) for word in words)
 
 
 def strangers(question: str, lexicon: Lexicon) -> tuple[str, ...]:
@@ -218,7 +245,7 @@ def never_together(question: str, lexicon: Lexicon) -> tuple[str, str] | None:
 
     Beings and things have to stand in one event; a place or an art in an event or the one before or after it.
     """
-    entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind != "sutra"))
+    entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(fold_loosely(question)) if m.entry.kind not in ("sutra", "term", "office")))
     for first, second in combinations(entries, 2):
         pair = frozenset((first.id, second.id))
         near = {first.kind, second.kind} & {"place", "term"}
@@ -272,6 +299,11 @@ def event_names() -> dict[str, frozenset[str]]:
         if place is not None:
             names[event.id] = names.get(event.id, frozenset()) | {place.id}
     return names
+
+
+def tellings_of(name: str) -> tuple[str, ...]:
+    """The folded words of every event that names an entry (by its id)."""
+    return tuple(item.words for item in _told().get(name, ()))
 
 
 def _name(lexicon: Lexicon, identifier: str) -> str:

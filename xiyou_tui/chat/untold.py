@@ -33,6 +33,7 @@ _ASKING = {
     "weight": "^的?(?:体重|有?多重|有?多少斤)",
     "owner": "谁的坐骑|谁家的?坐骑|哪位.{0,4}坐骑|主人",
 }
+_OTHERS = re.compile("女儿|闺女|儿子|孩子|妻子|老婆|媳妇|丈夫|师父|徒弟|女婿|手下|坐骑|家|的(?:什么|那|哪)")
 _CUT = re.compile(r"[，。！？；、,!?;\s]")
 _REACH = 14
 _GOES_ON = re.compile("[她妳他]|后来|然后|又|还|妻子|老婆|丈夫|父母|爹|妈|儿子|女儿|师父|年纪|名字|多大")
@@ -83,8 +84,13 @@ def _silent(identifier: str, words: str) -> str:
         # 小白龙是哪个龙王的儿子 asks whose son, and that may well be told.
         words = re.split("的", words, maxsplit=1)[0]
     for silence in load_silences():
-        if identifier in silence.who and any(re.search(_ASKING[ask], words) for ask in silence.asks):
-            return silence.note
+        if identifier not in silence.who:
+            continue
+        for ask in silence.asks:
+            asked = re.search(_ASKING[ask], words)
+            # 高太公的女儿叫什么 asks for no name of his own.
+            if asked is not None and not (ask == "name" and _OTHERS.search(words[: asked.start()])):
+                return silence.note
     return ""
 
 

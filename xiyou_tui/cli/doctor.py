@@ -16,6 +16,9 @@ from xiyou_tui.storage.places import Places, find_assets, find_places
 
 MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 LOW_DISK = 2 * 1024**3
+# What is measured, and two lines that end in the same column where the terminal draws it as the interface counts it.
+MEASURED = "“”…—·汉"
+RULER = f"\n      {MEASURED}|\n      1234567|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,9 @@ def check_width() -> list[Check]:
     """Ask the terminal how wide it draws “ ” … — ·, which Chinese fonts and settings disagree about."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return [Check("字宽", "warning", "没有接终端，没法量", "在终端里再运行一次 xiyou doctor。")]
-    widths = {character: measure_width(character) for character in "“…—·汉"}
+    widths = {character: measure_width(character) for character in MEASURED}
     if any(width is None for width in widths.values()):
-        return [Check("字宽", "warning", "终端没有回答光标位置", "看下面两行是否右端对齐：\n      “”…—·|\n      123456|")]
+        return [Check("字宽", "warning", "终端没有回答光标位置", f"看下面两行是否右端对齐：{RULER}")]
     wide = [character for character, width in widths.items() if character != "汉" and width != 1]
     if wide or widths["汉"] != 2:
         return [
@@ -115,7 +118,7 @@ def check_width() -> list[Check]:
                 "Terminal.app 在 描述文件 → 高级 → Unicode 东亚模糊字符为宽。",
             )
         ]  # fmt: skip
-    return [Check("字宽", "ok", "引号、省略号、破折号各一格，汉字两格")]
+    return [Check("字宽", "ok", f"引号、省略号、破折号各一格，汉字两格，两行对齐：{RULER}")]
 
 
 def measure_width(character: str) -> int | None:
@@ -135,10 +138,10 @@ def measure_width(character: str) -> int | None:
             if not select.select([source], [], [], 0.5)[0]:
                 return None
             answer += os.read(source, 32)
-        os.write(target, b"\r\x1b[K")
         match = re.search(rb"\x1b\[\d+;(\d+)R", answer)
         return int(match[1]) - 1 if match else None
     finally:
+        os.write(target, b"\r\x1b[K")
         termios.tcsetattr(source, termios.TCSADRAIN, before)
 
 

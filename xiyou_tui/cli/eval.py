@@ -14,6 +14,7 @@ from xiyou_tui.cli.output import emit, say
 from xiyou_tui.errors import EvaluationError
 from xiyou_tui.evaluation.judging import VERDICTS, Outcome, explain, right_words
 from xiyou_tui.evaluation.measures import KEY_MEASURES, MEASURES, SEED, show_share
+from xiyou_tui.evaluation.perplexity import kept_readings
 from xiyou_tui.evaluation.questions import KINDS, find_set, list_sets, load_questions
 from xiyou_tui.evaluation.records import STATUSES, Evaluation, find_evaluation, list_evaluations
 from xiyou_tui.evaluation.report import as_markdown, as_record, as_report, dump, outcome_record, show_figure, write_report
@@ -40,6 +41,7 @@ def _parser() -> CommandParser:
     start.add_argument("--model", default="", metavar="目录", help="模型目录；默认用对话设置里的，没有就用练手模型")
     start.add_argument("--adapter", default="", metavar="目录", help="LoRA 适配器目录（检索和内化用；对照总是不带适配器）")
     start.add_argument("--limit", type=int, default=0, metavar="N", help="只抽 N 题，各题型按比例；默认全部")
+    start.add_argument("--noise", type=int, default=0, metavar="K", help="给模型看的原文里，换进 K 段不相干的，看答得还准不准")
     start.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"抽题和生成的种子，默认 {SEED}")
     start.add_argument("--name", default="", metavar="名字", help="给这次评测起个名字")
     start.add_argument("--resume", metavar="评测", help="接着做没做完的一次")
@@ -61,6 +63,8 @@ def _parser() -> CommandParser:
 
 
 def _run(study: Study, parsed: argparse.Namespace) -> int:
+    if parsed.noise < 0:
+        raise EvaluationError("--noise 要写正数。", next_step="不写就不掺。", code="bad-noise")
     if parsed.limit < 0:
         raise EvaluationError("--limit 要写正数。", next_step="不写就是全部题。", code="bad-limit")
     if parsed.resume:
@@ -69,7 +73,7 @@ def _run(study: Study, parsed: argparse.Namespace) -> int:
         questions = find_set(study.places, parsed.set)
         evaluation = prepare_evaluation(
             study, questions, parse_modes(parsed.mode), model=parsed.model, adapter=parsed.adapter,
-            limit=parsed.limit, seed=parsed.seed, name=parsed.name,
+            limit=parsed.limit, seed=parsed.seed, name=parsed.name, noise=parsed.noise,
         )  # fmt: skip
     else:
         raise EvaluationError("没有写题集。", next_step="例如：xiyou eval run dev --mode extract", code="no-set")
@@ -133,6 +137,8 @@ def _describe(evaluation: Evaluation, *, wrong: int = WORST) -> str:
         lines.append(f"  分题型（引文含答案，或拒答召回）：{'，'.join(kinds)}")
         if summary.bugs:
             lines.append(f"  ！保证被破坏：{summary.bugs} 题，这是程序缺陷")
+    if readings := kept_readings(evaluation.path):
+        lines += ["", "留出的回（没有训练过），越低越好：", *(f"  {reading.describe()}" for reading in readings)]
     if wrong:
         lines += ["", *_wrong_lines(evaluation, wrong)]
     return "\n".join(lines)

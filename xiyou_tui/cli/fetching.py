@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
-import sys
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from xiyou_tui.cli.output import emit, say
+from xiyou_tui.cli.output import LiveLine, emit, interrupting, say
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.fetch.fetching import Step
     from xiyou_tui.corpus.fetch.sources import Source, SourceList
-    from xiyou_tui.corpus.fetch.stop import Stop
     from xiyou_tui.study import Study
 
 
@@ -61,7 +56,7 @@ def _fetch(parsed: argparse.Namespace, study: Study, known: SourceList, source: 
     began, stop, progress = time.monotonic(), Stop(), _Progress()
     fetcher = Fetcher(source, study.places, proxy=proxy, contact=known.contact, stop=stop, tell=progress.show)
     try:
-        with _interrupting(stop):
+        with interrupting(stop):
             fetched = fetcher.run(again=parsed.again, partial=parsed.partial, title=parsed.title, other_book=parsed.other_book)
     finally:
         progress.close()
@@ -93,69 +88,30 @@ def _describe_addresses(source: Source) -> str:
     return f"{shown} 等 {len(source.chapters)} 页" if source.chapters else shown
 
 
-@contextlib.contextmanager
-def _interrupting(stop: Stop) -> Iterator[None]:
-    """While it is open, ^C asks the fetch to stop instead of breaking it: what came is kept and told. A second ^C breaks it."""
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(*_: object) -> None:
-        signal.signal(signal.SIGINT, before)
-        stop.set()
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Progress:
+class _Progress(LiveLine):
     """Tells the steps: on a terminal on one line that is written over, else a line for each thing that happened."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._open = False
-        self._shown = 0.0
 
     def show(self, step: Step) -> None:
         name = f"第 {step.page.chapter} 回" if step.page.chapter is not None else step.page.name
         count = f"[{step.number}/{step.of}] " if step.of > 1 else ""
         size = f"{step.size / 1024:,.0f}" + (f" / {step.total / 1024:,.0f}" if step.total else "") + " KB"
         if step.kind == "receiving":
-            if self._terminal and time.monotonic() - self._shown > 0.1:
-                self._shown = time.monotonic()
-                self._over(f"{count}{name}　{size}")
+            if self.is_due():
+                self.over(f"{count}{name}　{size}")
         elif step.kind == "asking":
-            if self._terminal:
-                self._over(f"{count}{name}　" + (f"从 {step.size / 1024:,.0f} KB 接着取" if step.size else "……"))
+            if self.terminal:
+                self.over(f"{count}{name}　" + (f"从 {step.size / 1024:,.0f} KB 接着取" if step.size else "……"))
             elif step.size:
-                self._line(f"{count}{name}　从 {step.size:,} 字节接着取")
+                self.line(f"{count}{name}　从 {step.size:,} 字节接着取")
         elif step.kind == "waiting":
-            self._line(f"{count}{name}　{step.reason}；{max(1, round(step.seconds))} 秒后再试")
+            self.line(f"{count}{name}　{step.reason}；{max(1, round(step.seconds))} 秒后再试")
         elif step.kind == "reading":
-            self._line("取到了，正在读……")
+            self.line("取到了，正在读……")
         elif step.kind == "failed":
-            self._line(f"{count}{name}　没有取到：{step.reason}")
+            self.line(f"{count}{name}　没有取到：{step.reason}")
         elif step.kind == "arrived":
             text = f"{count}{name}　{size}" + (f"　{step.reason}" if step.reason else "")
-            if self._terminal:
-                self._over(text)
+            if self.terminal:
+                self.over(text)
             else:
-                self._line(text)
-
-    def close(self) -> None:
-        """Leave the line that was written over."""
-        if self._open:
-            say("")
-            self._open = False
-
-    def _over(self, text: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
-        self._open = True
-
-    def _line(self, text: str) -> None:
-        if self._open:
-            sys.stderr.write("\r\x1b[K")
-            self._open = False
-        say(text)
+                self.line(text)

@@ -18,6 +18,7 @@ from xiyou_tui.study import Study
 
 if TYPE_CHECKING:
     from xiyou_tui.models.converting import Converted
+    from xiyou_tui.training.lineage import Subject
 
 
 def add_making(parser: CommandParser) -> None:
@@ -45,10 +46,27 @@ def _add_common(made: Parser) -> None:
     made.add_argument("--anyway", action="store_true", help="内存看起来不够也做")
 
 
-def _fuse(study: Study, parsed: argparse.Namespace) -> int:
-    from xiyou_tui.training.lineage import find_subject, make_probe
+def _find(study: Study, name: str) -> Subject:
+    """A model, adapter or run by any name it has, those of `xiyou model list` too. Raises ModelError or TrainingError."""
+    from xiyou_tui.cli.model import find_model
+    from xiyou_tui.training.lineage import find_subject
 
-    subject = find_subject(study.places, parsed.source)
+    try:
+        return find_subject(study.places, name)
+    except ModelError as error:
+        if error.code != "no-model":
+            raise
+        try:
+            card = find_model(study, name)
+        except ModelError:
+            raise error from None
+        return find_subject(study.places, str(card.path))
+
+
+def _fuse(study: Study, parsed: argparse.Namespace) -> int:
+    from xiyou_tui.training.lineage import make_probe
+
+    subject = _find(study, parsed.source)
     if subject.adapter is None:
         raise ModelError(f"「{subject.model.name}」是完整的模型，不是适配器，没有可合并的。", next_step="要合并就写一次训练的名字，或适配器目录。", code="not-an-adapter")
     plan = plan_fuse(
@@ -59,9 +77,9 @@ def _fuse(study: Study, parsed: argparse.Namespace) -> int:
 
 
 def _quantise(study: Study, parsed: argparse.Namespace) -> int:
-    from xiyou_tui.training.lineage import find_subject, make_probe
+    from xiyou_tui.training.lineage import make_probe
 
-    subject = find_subject(study.places, parsed.source)
+    subject = _find(study, parsed.source)
     if subject.adapter is not None:
         raise ModelError("适配器不量化。", next_step="先合并（底座是量化的就加 --dequantise），再量化合并出来的模型。", code="not-a-model")
     probe = None if parsed.no_measure else make_probe(study)
@@ -70,9 +88,9 @@ def _quantise(study: Study, parsed: argparse.Namespace) -> int:
 
 
 def _export(study: Study, parsed: argparse.Namespace) -> int:
-    from xiyou_tui.training.lineage import export_target, find_subject, make_speech
+    from xiyou_tui.training.lineage import export_target, make_speech
 
-    subject = find_subject(study.places, parsed.source)
+    subject = _find(study, parsed.source)
     target = parsed.out.expanduser().absolute() if parsed.out else export_target(study.places, subject, parsed.form)
     plan = plan_export(subject.item, target, parsed.form, speech=make_speech(study), trained_on=subject.trained_on)
     return _carry_out(study, parsed, plan)

@@ -73,6 +73,11 @@ def _parser() -> CommandParser:
 
     command("stats", "统计：拒答比例、题型、回目覆盖、重复", _stats)
     command("starters", "载入自带样本", _starters)
+    draft = command("draft", "从情节索引起草候选样本，放进待审；拒答也起草", _draft)
+    draft.add_argument("--count", type=int, default=20, metavar="N", help="起草几条，缺省 20")
+    draft.add_argument("--refusals", type=float, default=0.3, metavar="0.3", help="其中拒答的比例")
+    draft.add_argument("--chapters", default="", metavar="1-10", help="只从这些回起草，如 1-10 或 3,27")
+    draft.add_argument("--seed", type=int, default=None, metavar="N", help="同样的数抽出同样的候选")
     command("reanchor", "换了底本以后，重新定位所有引文", _reanchor)
     return parser
 
@@ -267,6 +272,21 @@ def _starters(study: Study, parsed: argparse.Namespace) -> int:
         lines.append("还没有原著底本，引文先空着；导入原著以后再运行一次，引文会补上。")
     lines += [f"底本里没有：{missing}" for missing in outcome.missing]
     emit(parsed, outcome.as_record(), "\n".join(lines))
+    return 0
+
+
+def _draft(study: Study, parsed: argparse.Namespace) -> int:
+    from xiyou_tui.chat.drafting import Order, draft_into, parse_chapters
+
+    seed = int(time.time()) if parsed.seed is None else parsed.seed
+    order = Order(max(0, parsed.count), parsed.refusals, parse_chapters(parsed.chapters), seed)
+    drafted = draft_into(study.samples, study.library, order)
+    refusals = sum(sample.refusal for sample in drafted)
+    lines = [f"起草了 {len(drafted)} 条，其中拒答 {refusals} 条，都是待审：审过才训练（界面里按 2，再按 r）。"]
+    if len(drafted) < order.count:
+        lines.append("能起草的都起草过了，不够所要的条数；放宽回数再试。")
+    lines += [f"{sample.id}  {'拒' if sample.refusal else '　'}  {sample.question}" for sample in drafted]
+    emit(parsed, {"drafted": [sample.as_record() for sample in drafted], "refusals": refusals, "seed": seed}, "\n".join(lines))
     return 0
 
 

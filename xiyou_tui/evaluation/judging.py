@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from xiyou_tui.chat.model import Answer
+from xiyou_tui.chat.render import MODEL_SOURCE
+from xiyou_tui.chat.verify import sentences_of
 from xiyou_tui.corpus.model import Edition, Place
 from xiyou_tui.errors import XiyouError
 from xiyou_tui.evaluation.matching import Gold, printed
@@ -33,13 +35,15 @@ _QUOTED = re.compile("「([^「」\n]+)」|“([^“”\n]+)”")
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a system gave back. `ranked` are the passages its retrieval found, best first (None: it has no retrieval); `quotes`
-    what the model itself put in quotation marks, where no renderer stands between it and the reader (None: one does)."""
+    what the model itself put in quotation marks, where no renderer stands between it and the reader (None: one does); `support`
+    how many of its sentences have support, of how many, where the answer's parts do not say."""
 
     answer: Answer | None
     milliseconds: float
     ranked: tuple[Place, ...] | None = None
     quotes: tuple[str, ...] | None = None
     error: XiyouError | None = None
+    support: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Outcome:
     error: str = ""
     at: int = 0
     size: int = 0
+    supported: int = 0
+    claims: int = 0
 
     @property
     def good(self) -> bool:
@@ -132,6 +138,9 @@ def judge(system: str, question: Question, reply: Reply, edition: Edition) -> Ou
         resolved=resolved,
         bugs=(*faults, *broken),
     )
+    if not answer.refused:
+        supported, claims = reply.support or _count_supported(answer)
+        outcome = replace(outcome, supported=supported, claims=claims)
     if answer.refused:
         return replace(outcome, verdict="over_refused" if question.answerable else "refused")
     if not question.answerable:
@@ -196,7 +205,7 @@ def _check_quotes(answer: Answer, reply: Reply, edition: Edition) -> tuple[int, 
                 exact += 1
             else:
                 faults.append(f"引文和底本不同：「{part.text[:24]}」")
-        elif part.source == "模型":
+        elif part.source == MODEL_SOURCE:
             for quote in (first or second for first, second in _QUOTED.findall(part.text)):
                 if len(quote) < SHORTEST_QUOTE:
                     continue
@@ -206,6 +215,17 @@ def _check_quotes(answer: Answer, reply: Reply, edition: Edition) -> tuple[int, 
                 else:
                     faults.append(f"模型的话里有底本没有的引号：「{quote[:24]}」")
     return count, exact, faults
+
+
+def _count_supported(answer: Answer) -> tuple[int, int]:
+    """(sentences with support, sentences that claim something) among the model's own words, as the verifier left them."""
+    found = [
+        part.verified
+        for part in answer.parts
+        if part.kind == "summary" and part.source == MODEL_SOURCE and part.verified is not None
+        for _ in sentences_of(part.text)
+    ]
+    return found.count(True), len(found)
 
 
 def _check_citations(answer: Answer, edition: Edition) -> tuple[int, list[str]]:

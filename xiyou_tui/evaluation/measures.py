@@ -15,7 +15,7 @@ from typing import Any
 from xiyou_tui.evaluation.judging import Outcome
 
 # Raised when a definition below changes: kept figures of another version are made anew.
-VERSION = 1
+VERSION = 2
 ROUNDS = 1000
 SEED = 7
 ALL = "all"
@@ -76,6 +76,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("evidence", "依据命中", "能答的题里，引到指定依据的占比", lambda o: _found(o, o.evidence)),
     Measure("chapter", "回目命中", "能答的题里，引到正确那一回的占比", lambda o: _found(o, o.chapter)),
     Measure("precision", "引文精度", "每个回答的引文里，写着答案或依据的占比（按题平均）", _precision),
+    Measure("supported", "概述有据率", "模型自己的话里，逐句核对在原著有依据的占比；对照系统用同一把尺子", lambda o: (o.supported, o.claims)),
     Measure("wrong", "答错率", "作答的题里，答错的和该拒未拒的占比", lambda o: (int(not o.good), 1) if o.answered else NONE, -1),
     Measure("coverage", "作答率", "全部题里作答（没有拒答）的占比", lambda o: (int(o.answered), 1), 0),
     Measure("failed", "没答成", "因出错而没有回答的占比", lambda o: (int(o.verdict == "failed"), 1), -1),

@@ -5,6 +5,7 @@ No lexicon, no decision whether to answer, no constraint, no check. With no pass
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections import Counter, defaultdict
@@ -12,13 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xiyou_tui.chat.citations import look_up
 from xiyou_tui.chat.markup import Quote, Words, parse_output
 from xiyou_tui.chat.model import REFUSAL, Answer, Mode, Part, assert_verbatim, cite_places
 from xiyou_tui.chat.prompt import neutral
 from xiyou_tui.chat.protocol import GenerateRequest
+from xiyou_tui.chat.render import MOST_SENTENCES
+from xiyou_tui.chat.verify import sentences_of, verify_sentence
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.model import Edition, Place
 from xiyou_tui.evaluation.judging import DEPTH
+from xiyou_tui.evaluation.noise import Noise
 
 if TYPE_CHECKING:
     from xiyou_tui.chat.client import EngineClient
@@ -66,17 +71,25 @@ def _grams(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class PlainReply:
-    """The model's answer as it stands, the passages ranked (None: none were looked for), and what it put in quotation marks."""
+    """The model's answer as it stands, the passages ranked (None: none were looked for), and what it put in quotation marks.
+
+    `support` is how many of its sentences the text supports, of how many that claim something.
+    """
 
     answer: Answer
     ranked: tuple[Place, ...] | None
     quotes: tuple[str, ...]
+    support: tuple[int, int]
 
 
 class PlainRag:
     """Asks the model of a spec, with or without passages. Belongs to one event loop."""
 
-    def __init__(self, retriever: Retriever, settings: Settings, engine: EngineClient, spec: SystemSpec, *, seed: int) -> None:
+    def __init__(
+        self, retriever: Retriever, settings: Settings, engine: EngineClient, spec: SystemSpec, *, seed: int, noise: int = 0
+    ) -> None:
+        self._retriever = retriever
+        self._noise = Noise(retriever.passages, noise, seed)
         self._edition = retriever.edition
         self._index = PlainBM25(retriever.passages) if spec.mode == "rag" else None
         self._settings = settings
@@ -88,7 +101,7 @@ class PlainRag:
     async def ask(self, question: str) -> PlainReply:
         """The reply; raises ChatError when the engine gives none."""
         ranked = self._index.search(question) if self._index is not None else None
-        shown = tuple((ranked or ())[:PASSAGES])
+        shown = tuple(self._noise.mix(question, ranked or (), PASSAGES)[:PASSAGES])
         while True:
             try:
                 raw = await self._generate(question, shown)
@@ -99,7 +112,8 @@ class PlainRag:
                     raise
                 shown = shown[: len(shown) // 2]
         answer, quotes = read_reply(question, raw, shown, self._edition, self._spec.mode, self._spec.label)
-        return PlainReply(answer, None if ranked is None else tuple(ranked), quotes)
+        support = await asyncio.to_thread(count_supported, answer, shown, self._retriever)
+        return PlainReply(answer, None if ranked is None else tuple(ranked), quotes, support)
 
     async def close(self) -> None:
         await self._engine.close()
@@ -128,6 +142,21 @@ class PlainRag:
             if event.kind == "done":
                 text = event.text
         return text
+
+
+def count_supported(answer: Answer, shown: Sequence[Place], retriever: Retriever) -> tuple[int, int]:
+    """(sentences that the passages shown or the novel elsewhere support, sentences that claim something) of a baseline's answer.
+
+    By the check that the full system's own words go through.
+    """
+    verdicts = []
+    for part in answer.parts:
+        for sentence in sentences_of(part.text)[:MOST_SENTENCES] if part.kind == "summary" and not answer.refused else ():
+            verdict = verify_sentence(sentence, shown, retriever) if shown else look_up(sentence, retriever)
+            if verdict.supported is False and shown:
+                verdict = look_up(sentence, retriever)
+            verdicts.append(verdict.supported)
+    return verdicts.count(True), len(verdicts) - verdicts.count(None)
 
 
 def read_reply(question: str, raw: str, shown: Sequence[Place], edition: Edition, mode: str, model: str) -> tuple[Answer, tuple[str, ...]]:

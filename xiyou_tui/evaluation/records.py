@@ -28,6 +28,7 @@ from xiyou_tui.evaluation.measures import Summary, summarise
 from xiyou_tui.evaluation.questions import Question, QuestionSet, parse_question
 from xiyou_tui.evaluation.systems import MODES, SystemSpec
 from xiyou_tui.storage.files import discard, explained, write_json, write_text
+from xiyou_tui.storage.names import find_named, list_directories
 from xiyou_tui.storage.places import Places
 
 Status = Literal["running", "finished", "stopped", "failed", "interrupted"]
@@ -52,6 +53,7 @@ class EvaluationMeta:
     limit: int = 0
     seed: int = measures.SEED
     version: str = ""
+    noise: int = 0
 
     @property
     def notice(self) -> str:
@@ -76,7 +78,7 @@ class EvaluationMeta:
         return next(spec for spec in self.systems if spec.mode == name)
 
     def as_record(self) -> dict[str, Any]:
-        names = ("id", "created", "set_name", "set_hash", "edition", "edition_title", "edition_kind", "questions", "limit", "seed", "version")
+        names = ("id", "created", "set_name", "set_hash", "edition", "edition_title", "edition_kind", "questions", "limit", "seed", "version", "noise")
         return {name: getattr(self, name) for name in names} | {"systems": [spec.as_record() for spec in self.systems]}
 
     @classmethod
@@ -88,6 +90,7 @@ class EvaluationMeta:
             questions=int(record["questions"]),
             limit=int(record.get("limit", 0)),
             seed=int(record.get("seed", measures.SEED)),
+            noise=int(record.get("noise", 0)),
             **{name: str(record.get(name, "")) for name in texts},
         )
 
@@ -310,6 +313,7 @@ def create_evaluation(
     limit: int = 0,
     seed: int = measures.SEED,
     name: str = "",
+    noise: int = 0,
 ) -> Evaluation:
     """Write down a new evaluation, in one step; nothing is asked yet. Raises StorageError."""
     from xiyou_tui import __version__
@@ -330,6 +334,7 @@ def create_evaluation(
         limit,
         seed,
         __version__,
+        noise,
     )
     draft = evaluation.path.with_name(f".{evaluation.id}")
     with explained(draft):
@@ -348,19 +353,13 @@ def create_evaluation(
 
 def list_evaluations(places: Places) -> list[Evaluation]:
     """All evaluations, newest first."""
-    with contextlib.suppress(OSError):
-        paths = [path for path in evaluations_directory(places).iterdir() if not path.name.startswith(".") and path.is_dir()]
-        return [Evaluation(path) for path in sorted(paths, reverse=True)]
-    return []
+    return [Evaluation(path) for path in list_directories(evaluations_directory(places))]
 
 
 def find_evaluation(places: Places, name: str) -> Evaluation:
     """The evaluation with this id, its beginning, or this name; `last` is the newest. Raises EvaluationError unless just one fits."""
-    known = list_evaluations(places)
-    if name == "last" and known:
-        return known[0]
-    matches = [item for item in known if item.id == name] or [item for item in known if item.id.startswith(name) or item.name == name]
-    if not name or len(matches) != 1:
-        what = f"没有评测「{name}」。" if not matches or not name else f"「{name}」对得上 {len(matches)} 次评测。"
-        raise EvaluationError(what, next_step="用 xiyou eval list 看有哪些。", code="no-evaluation")
-    return matches[0]
+
+    def failure(what: str) -> EvaluationError:
+        return EvaluationError(what, next_step="用 xiyou eval list 看有哪些。", code="no-evaluation")
+
+    return find_named(list_evaluations(places), name, "评测", failure)

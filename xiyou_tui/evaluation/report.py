@@ -11,6 +11,7 @@ from typing import Any
 from xiyou_tui.evaluation.compare import compare
 from xiyou_tui.evaluation.judging import VERDICTS, Outcome, explain, right_words
 from xiyou_tui.evaluation.measures import ALL, MEASURES, Figure, Group, Summary, show_share
+from xiyou_tui.evaluation.perplexity import kept_readings
 from xiyou_tui.evaluation.questions import KINDS, Question
 from xiyou_tui.evaluation.records import STATUSES, Evaluation, EvaluationMeta
 from xiyou_tui.storage.files import write_json, write_text
@@ -55,6 +56,7 @@ def as_record(evaluation: Evaluation) -> dict[str, Any]:
         "notice": meta.notice,
         "bugs": bugs_of(evaluation.outcomes().outcomes),
         "systems": systems,
+        "perplexity": [reading.as_record() for reading in kept_readings(evaluation.path)],
     }
     if state.what:
         record["error"] = {"what": state.what, "next": state.next_step}
@@ -82,7 +84,8 @@ def as_markdown(evaluation: Evaluation) -> str:
     lines = [
         f"# 评测：{evaluation.name}",
         "",
-        f"- 题集：{meta.set_name}（{meta.questions} 题，{meta.set_hash}）" + (f"，抽 {meta.limit} 题，种子 {meta.seed}" if meta.limit else ""),
+        f"- 题集：{meta.set_name}（{meta.questions} 题，{meta.set_hash}）" + (f"，抽 {meta.limit} 题，种子 {meta.seed}" if meta.limit else "")
+        + (f"，给模型看的原文里换进 {meta.noise} 段不相干的" if meta.noise else ""),
         f"- 底本：{meta.edition_title}（{meta.edition}）",
         f"- 系统：{'；'.join(_describe_system(spec.as_record()) for spec in meta.systems)}",
         f"- 时间：{time.strftime('%Y-%m-%d %H:%M', time.localtime(meta.created))}，用时 {state.seconds:.0f} 秒，{STATUSES[state.status]}（{state.done}/{meta.total}）",
@@ -95,6 +98,10 @@ def as_markdown(evaluation: Evaluation) -> str:
         lines += ["", f"**保证被破坏：{len(bugs)} 处，这是程序缺陷。**", ""]
         lines += [f"- {bug['system']} {bug['id']}：{bug['what']}" for bug in bugs]
     lines += ["", "## 总表", "", "方括号里是 95% 自助法区间，括号里是题数。", "", *_total_table(shown)]
+    readings = kept_readings(evaluation.path)
+    if readings:
+        lines += ["", "## 留出的回", "", f"没有训练过的第 {'、'.join(map(str, readings[0].chapters))} 回，模型读起来有多意外；越低越好。", ""]
+        lines += [f"- {reading.describe()}" for reading in readings]
     lines += ["", "## 分题型", ""]
     for label, summary in shown:
         lines += [f"### {label}", "", *_kind_table(summary), ""]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from xiyou_tui.errors import EvaluationError, XiyouError
 from xiyou_tui.evaluation.judging import Outcome, Reply, judge
+from xiyou_tui.evaluation.perplexity import choose_passages, keep_readings, kept_readings, read_held_out
 from xiyou_tui.evaluation.questions import Question, QuestionSet, choose_questions
 from xiyou_tui.evaluation.records import Evaluation, EvaluationMeta, create_evaluation, pack_answer
 from xiyou_tui.evaluation.systems import System, SystemMode, open_system, plan_systems
@@ -21,6 +22,7 @@ from xiyou_tui.storage.files import explained, write_json
 
 if TYPE_CHECKING:
     from xiyou_tui.corpus.model import Edition
+    from xiyou_tui.corpus.retrieval import Retriever
     from xiyou_tui.study import Study
 
 # So many failures in a row, and it is the system that fails, not the questions.
@@ -48,12 +50,13 @@ def prepare_evaluation(
     limit: int = 0,
     seed: int,
     name: str = "",
+    noise: int = 0,
 ) -> Evaluation:
     """Write down an evaluation of the current edition; raises EvaluationError, ModelError or StorageError and leaves nothing then."""
     systems = plan_systems(study, modes, model, adapter)
     chosen = choose_questions(questions.questions, limit, seed)
     return create_evaluation(
-        study.places, questions, chosen, study.library.current(), systems, limit=limit, seed=seed, name=name
+        study.places, questions, chosen, study.library.current(), systems, limit=limit, seed=seed, name=name, noise=noise
     )
 
 
@@ -134,12 +137,48 @@ async def _ask_all(evaluation: Evaluation, study: Study, tell: Callable[[Progres
             waiting = [question for question in questions if (spec.mode, question.id) not in done]
             if not waiting:
                 continue
-            system = open_system(spec, study, retriever, seed=meta.seed, log=evaluation.path / "engine.log")
+            system = open_system(spec, study, retriever, seed=meta.seed, noise=meta.noise, log=evaluation.path / "engine.log")
             try:
                 if not await _ask_system(spec.mode, system, waiting, edition, writer, meta, tell):
                     return False
             finally:
                 await system.close()
+    return await _read_held_out(evaluation, retriever)
+
+
+async def _read_held_out(evaluation: Evaluation, retriever: Retriever) -> bool:
+    """Let every model of the evaluation read the held-out chapters once; False when a stop was asked for.
+
+    What fails here costs the perplexity, not the evaluation.
+    """
+    from xiyou_tui.chat.client import EngineClient
+    from xiyou_tui.training.source import choose_held_out
+
+    edition = retriever.edition
+    passages = choose_passages(retriever.passages, choose_held_out("auto", edition))
+    readings = list(kept_readings(evaluation.path))
+    read = {(reading.model, reading.adapter) for reading in readings}
+    specs = {(spec.model, spec.adapter): spec for spec in evaluation.meta().systems if spec.model}
+    if not passages or edition.is_synopsis or not specs.keys() - read:
+        return True
+    engine = EngineClient(log=evaluation.path / "engine.log")
+    try:
+        for key in [key for key in specs if key not in read]:
+            task = asyncio.ensure_future(read_held_out(engine, specs[key], passages))
+            while not task.done():
+                await asyncio.wait({task}, timeout=LOOK)
+                if evaluation.stop_asked:
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError, XiyouError):
+                        await task
+                    return False
+            with contextlib.suppress(XiyouError):
+                reading = task.result()
+                if reading is not None:
+                    readings.append(reading)
+                    keep_readings(evaluation.path, readings)
+    finally:
+        await engine.close()
     return True
 
 

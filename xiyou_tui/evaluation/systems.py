@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from xiyou_tui.errors import ChatError, EvaluationError, XiyouError
 from xiyou_tui.evaluation.judging import DEPTH, Reply
+from xiyou_tui.evaluation.noise import Noise
 
 if TYPE_CHECKING:
     from xiyou_tui.chat.client import EngineClient
@@ -122,18 +123,21 @@ class System(Protocol):
     async def close(self) -> None: ...
 
 
-def open_system(spec: SystemSpec, study: Study, retriever: Retriever, *, seed: int, log: Path | None = None) -> System:
-    """The system of a spec over an edition's retriever; engines write their log to `log`."""
+def open_system(
+    spec: SystemSpec, study: Study, retriever: Retriever, *, seed: int, noise: int = 0, log: Path | None = None
+) -> System:
+    """The system of a spec over an edition's retriever; engines write their log to `log`. So many of the passages that a model
+    is shown are replaced by `noise`."""
     if spec.mode == "extract":
         return ExtractSystem(retriever)
     from xiyou_tui.chat.client import EngineClient
 
     engine = EngineClient(log=log)
     if spec.mode in ("retrieve", "closed"):
-        return ChatSystem(spec, study, retriever, engine)
+        return ChatSystem(spec, study, retriever, engine, Noise(retriever.passages, noise, seed))
     from xiyou_tui.evaluation.plain import PlainRag
 
-    return PlainSystem(PlainRag(retriever, study.settings, engine, spec, seed=seed))
+    return PlainSystem(PlainRag(retriever, study.settings, engine, spec, seed=seed, noise=noise))
 
 
 class ExtractSystem:
@@ -168,13 +172,13 @@ class ExtractSystem:
 class ChatSystem:
     """检索 and 内化, through the door the chat pane uses."""
 
-    def __init__(self, spec: SystemSpec, study: Study, retriever: Retriever, engine: EngineClient) -> None:
+    def __init__(self, spec: SystemSpec, study: Study, retriever: Retriever, engine: EngineClient, noise: Noise) -> None:
         from xiyou_tui.chat.responder import Responder
 
         settings, edition = study.settings, retriever.edition
         self._spec = spec
         self._retriever = retriever
-        self._responder = Responder(lambda: edition, lambda _: retriever, lambda: settings, engine, study.places)
+        self._responder = Responder(lambda: edition, lambda _: retriever, lambda: settings, engine, study.places, noise.mix)
 
     async def answer(self, question: str) -> Reply:
         from xiyou_tui.chat.model import AnswerFailed, AnswerFinished
@@ -209,7 +213,7 @@ class PlainSystem:
             found = await self._rag.ask(question)
         except XiyouError as error:
             return Reply(None, _since(started), error=error)
-        return Reply(found.answer, _since(started), found.ranked, found.quotes)
+        return Reply(found.answer, _since(started), found.ranked, found.quotes, support=found.support)
 
     async def close(self) -> None:
         await self._rag.close()

@@ -88,7 +88,7 @@ def inspect_model(path: Path) -> ModelCard:
         raise _refuse(f"{path} 里没有 config.json", "选含有 config.json 和 *.safetensors 的 MLX 模型目录。", "no-config")
     shape = {**config, **config.get("text_config", {})} if isinstance(config.get("text_config"), dict) else config
     architecture = str(config.get("model_type", ""))
-    if not architecture or util.find_spec("mlx_lm") is None or not _known(architecture):
+    if not knows_architecture(architecture):
         raise _refuse(
             f"不认识这种模型结构：{architecture or '（config.json 没写 model_type）'}",
             "换一个 mlx-lm 支持的模型。",
@@ -174,7 +174,8 @@ def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         ) from error
 
 
-def _known(architecture: str) -> bool:
+def knows_architecture(architecture: str) -> bool:
+    """Whether mlx-lm has code for this kind of model."""
     # mlx-lm maps a few names onto others; the rest are modules of its package. Looking for the file imports nothing.
     spec = util.find_spec("mlx_lm")
     roots = list(spec.submodule_search_locations or ()) if spec else []

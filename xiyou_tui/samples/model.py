@@ -18,7 +18,7 @@ ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 KINDS = {"fact": "事实", "explain": "解释", "quote": "引文", "refusal": "拒答", "count": "计数", "multi": "多轮"}
 STATUSES = {"draft": "草稿", "review": "待审", "approved": "通过", "returned": "退回"}
 SPLITS = {"train": "训练", "valid": "验证", "test": "测试"}
-SOURCES = {"hand": "手写", "starter": "自带", "import": "导入", "chat": "对话", "model": "模型起草"}
+SOURCES = {"hand": "手写", "starter": "自带", "import": "导入", "chat": "对话", "model": "模型起草", "index": "索引起草"}
 
 # What every refusal must say, and why one refuses (the pane offers these, any other reason can be typed).
 REFUSAL_PHRASE = "原著未提及"

@@ -94,7 +94,7 @@ SCHEMA: tuple[Setting, ...] = (
     Setting("chat.system_prompt", SYSTEM_PROMPT, "系统提示", "每次对话固定在最前面的一段话"),
     Setting("train.threads", 0, "训练线程", "训练进程最多用几个线程；0 表示由系统决定（仅 CPU）", minimum=0, maximum=64),
     Setting("network.proxy", "", "代理", "下载时用的代理，如 http://127.0.0.1:7890；空着就用系统的"),
-    Setting("network.mirror", "", "镜像", "模型下载的镜像地址；空着就用官方站"),
+    Setting("network.mirror", "", "镜像", "模型下载的镜像地址，如 https://hf-mirror.com；空着就用官方站"),
 )
 BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SCHEMA}
 

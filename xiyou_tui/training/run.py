@@ -13,6 +13,7 @@ from typing import Any
 
 from xiyou_tui.errors import TrainingError
 from xiyou_tui.storage.files import discard, write_json
+from xiyou_tui.storage.names import find_named, list_directories
 from xiyou_tui.storage.places import Places
 from xiyou_tui.training.events import Event, parse_event
 from xiyou_tui.training.recipe import Recipe, make_recipe
@@ -311,19 +312,13 @@ class RunTail:
 
 def list_runs(places: Places) -> list[RunDirectory]:
     """All runs, newest first."""
-    with contextlib.suppress(OSError):
-        found = [RunDirectory(path) for path in places.runs.iterdir() if (path / "meta.json").exists()]
-        return sorted(found, key=lambda run: run.id, reverse=True)
-    return []
+    return [RunDirectory(path) for path in list_directories(places.runs) if (path / "meta.json").exists()]
 
 
 def find_run(places: Places, name: str) -> RunDirectory:
     """The run with this id, its beginning, or this name; `last` is the newest. Raises TrainingError unless just one fits."""
-    runs = list_runs(places)
-    if name == "last" and runs:
-        return runs[0]
-    matches = [run for run in runs if run.id == name] or [run for run in runs if run.id.startswith(name) or run.name == name]
-    if not name or len(matches) != 1:
-        what = f"没有运行「{name}」。" if not matches or not name else f"「{name}」对得上 {len(matches)} 次运行。"
-        raise TrainingError(what, next_step="用 xiyou train list 看有哪些运行。", code="no-run")
-    return matches[0]
+
+    def failure(what: str) -> TrainingError:
+        return TrainingError(what, next_step="用 xiyou train list 看有哪些运行。", code="no-run")
+
+    return find_named(list_runs(places), name, "运行", failure)

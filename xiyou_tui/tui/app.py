@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xiyou_tui.storage.instance import InstanceLock
     from xiyou_tui.storage.settings import Settings
     from xiyou_tui.study import Study
+    from xiyou_tui.tui.downloads import DownloadEnded, Downloads, DownloadWentOn
     from xiyou_tui.tui.follow import RunEnded, RunFollower
 
 # mode → (module below xiyou_tui.tui.screens, class). A screen's module is imported when its mode is first opened.
@@ -70,6 +71,7 @@ class XiyouApp(App[None]):
         self._lock: InstanceLock | None = None
         self._stop_watching: Callable[[], None] | None = None
         self._follower: RunFollower | None = None
+        self._downloads: Downloads | None = None
         settings = study.settings if study is not None else load_settings(find_places().settings)
         for theme in THEMES:
             self.register_theme(theme)
@@ -139,6 +141,28 @@ class XiyouApp(App[None]):
         from xiyou_tui.tui.notices import tell_end
 
         tell_end(self, message.entry)
+
+    @property
+    def downloads(self) -> Downloads:
+        """The download of a model, which goes on in whatever mode one is; made when first needed."""
+        if self._downloads is None:
+            from xiyou_tui.tui.downloads import Downloads
+
+            self._downloads = Downloads(self.study.places, self.post_message)
+        return self._downloads
+
+    def on_download_went_on(self, message: DownloadWentOn) -> None:
+        self.downloads.take(message)
+
+    def on_download_ended(self, message: DownloadEnded) -> None:
+        from xiyou_tui.tui.downloads import tell_end
+
+        state = self.downloads.end(message)
+        # On the pane itself what went wrong stands there in full, where there is room for it.
+        shown = self.current_mode == "models" and not self.screen.has_class("-tiny")
+        if state is not None and (state.status == "done" or not shown):
+            title, text, severity = tell_end(state)
+            self.notify(text, title=title, severity=severity, timeout=10, markup=False)
 
     async def release_engine(self) -> None:
         """Let the chat's model give its memory back, before training starts; nothing to do when no chat holds one."""
@@ -245,6 +269,8 @@ class XiyouApp(App[None]):
             self._stop_watching()
         if self._follower is not None:
             self._follower.close()
+        if self._downloads is not None:
+            self._downloads.close()
         if self._lock is not None:
             self._lock.release()
 

@@ -18,6 +18,7 @@ from xiyou_tui.evaluation.compare import Comparison, compare
 from xiyou_tui.evaluation.judging import Outcome
 from xiyou_tui.evaluation.matching import locate_evidence, printed
 from xiyou_tui.evaluation.measures import Summary
+from xiyou_tui.evaluation.perplexity import Reading, kept_readings
 from xiyou_tui.evaluation.questions import Question
 from xiyou_tui.evaluation.records import Evaluation, EvaluationMeta, EvaluationState, list_evaluations, summarise_all
 from xiyou_tui.evaluation.systems import SystemSpec
@@ -34,6 +35,7 @@ class EvaluationEntry:
     state: EvaluationState
     summaries: Mapping[str, Summary]
     wrong: int = 0
+    readings: tuple[Reading, ...] = ()
 
     @property
     def id(self) -> str:
@@ -103,7 +105,7 @@ class EvaluationReader:
 
     def _entry(self, evaluation: Evaluation) -> tuple[Any, EvaluationEntry]:
         running = evaluation.is_alive()
-        stamp = (running, *(_stamp(evaluation.path / name) for name in ("outcomes.jsonl", "state.json", "summary.json", "labels.json")))
+        stamp = (running, *(_stamp(evaluation.path / name) for name in ("outcomes.jsonl", "state.json", "summary.json", "labels.json", "perplexity.json")))
         known = self._entries.get(evaluation.id)
         if known is not None and known[0] == stamp:
             return known
@@ -116,7 +118,8 @@ class EvaluationReader:
             summaries = summarise_all(outcomes, rounds=0)
         else:
             summaries = evaluation.summaries(rounds=0)
-        return stamp, EvaluationEntry(evaluation, evaluation.name, meta, state, summaries, sum(not item.good for item in outcomes))
+        wrong = sum(not item.good for item in outcomes)
+        return stamp, EvaluationEntry(evaluation, evaluation.name, meta, state, summaries, wrong, kept_readings(evaluation.path))
 
     def _read_outcomes(self, evaluation: Evaluation) -> list[Outcome]:
         """The outcomes so far; only what is new is read."""

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xiyou_tui.errors import ModelError, TrainingError, XiyouError
+from xiyou_tui.models.known import forget_directory as forget_directory
+from xiyou_tui.models.known import known_directories as known_directories
+from xiyou_tui.models.known import remember_directory as remember_directory
 from xiyou_tui.models.registry import ModelCard, inspect_model, list_models, read_header
 from xiyou_tui.storage.places import Places
-from xiyou_tui.storage.state import read_state, write_state
 from xiyou_tui.training.recipe import PRACTICE
 from xiyou_tui.training.run import RunDirectory, list_runs
 from xiyou_tui.tui.follow import RunEntry
 from xiyou_tui.tui.story import show_bytes, show_time
 
-KNOWN = "models.known"
-KINDS = {"practice": "练手模型", "base": "底座", "full": "练过的模型", "adapter": "适配器"}
+# What a download that is not whole is, its line says by how far it is.
+KINDS = {"practice": "练手模型", "base": "底座", "full": "练过的模型", "adapter": "适配器", "part": ""}
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapters.safetensors"
 
 
@@ -36,7 +37,7 @@ class Pick:
 class ShelfItem:
     """A model, or an adapter with the model it belongs to. `bytes` and `parameters` are its own, not those of its base.
 
-    `origin`: ours (in the models directory), run (made by a run), added (a directory elsewhere). `trouble` says why it can't be used now.
+    `origin`: ours (in the models directory), run (made by a run), added (a directory elsewhere), part (a download that is not whole). `trouble` says why it can't be used now.
     """
 
     kind: str
@@ -92,21 +93,6 @@ def inspect_directory(path: Path) -> ShelfItem:
     return _of_card(inspect_model(path), "added")
 
 
-def known_directories(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """The directories that were added by path."""
-    return tuple(str(path) for path in read_state(connection, KNOWN, []))
-
-
-def remember_directory(connection: sqlite3.Connection, path: Path) -> None:
-    """Keep a directory on the shelf."""
-    write_state(connection, KNOWN, [*(known for known in known_directories(connection) if known != str(path)), str(path)])
-
-
-def forget_directory(connection: sqlite3.Connection, path: Path) -> None:
-    """Take a directory off the shelf; its files stay where they are."""
-    write_state(connection, KNOWN, [known for known in known_directories(connection) if known != str(path)])
-
-
 def model_picks(places: Places, known: Sequence[str]) -> tuple[Pick, ...]:
     """The models one can train, for the field 模型 of a recipe."""
     picks = [Pick(PRACTICE, "练手模型", "用当前底本的；没有就先做一个，几秒钟")]
@@ -145,6 +131,8 @@ def _of_card(card: ModelCard, origin: str) -> ShelfItem:
     kind = "practice" if card.is_practice and origin == "ours" else "base"
     made = {"fused": "合并自", "quantised": "量化自"}.get(str(card.marker.get("kind", "")))
     about = f"从「{card.marker.get('title', '')}」做成" if card.is_practice else f"{made}「{card.marker.get('from', '')}」" if made else ""
+    if card.marker.get("kind") == "download":
+        about = "下载所得"
     return ShelfItem(kind, card.name, card.path, origin, card.bytes, card.parameters, card, about=about)
 
 

@@ -30,6 +30,7 @@ class Fault(Exception):
 
     `lasting`: asking again would not help. `whole`: the next page would fail likewise. `after`: seconds the server asked to wait.
     `tries`: how often this kind is tried at most. `fresh`: what came must be thrown away before the next try.
+    `status` and `said`: the number of an HTTP answer, and the server's own word for the error (X-Error-Code), where there were any.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class Fault(Exception):
         self.after = after
         self.tries = tries
         self.fresh = fresh
+        self.status = 0
+        self.said = ""
 
 
 class Stopped(Exception):

@@ -13,7 +13,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -45,9 +45,16 @@ class Limits:
 
 
 class Transport:
-    """Sends the requests of one fetch, one at a time."""
+    """Sends the requests of one fetch, one at a time.
 
-    def __init__(self, *, proxies: dict[str, str], stop: Stop, limits: Limits, contact: str = "") -> None:
+    `headers` gives the headers to add for an address; it is asked again at every redirect, so that a secret stays with its host.
+    `anywhere` lets redirects lead to other sites: only for what is checked against a known hash.
+    """
+
+    def __init__(
+        self, *, proxies: dict[str, str], stop: Stop, limits: Limits, contact: str = "",
+        headers: Callable[[str], Mapping[str, str]] | None = None, anywhere: bool = False,
+    ) -> None:  # fmt: skip
         self.requests = 0
         self.received = 0
         self._proxies = proxies
@@ -55,28 +62,37 @@ class Transport:
         self._limits = limits
         self._agent = f"xiyou/{__version__} (reader of Xiyouji; one request at a time{'; ' + contact if contact else ''})"
         self._opener = _make_opener(proxies, stop, limits)
+        self._headers = headers or (lambda address: {})
+        self._anywhere = anywhere
 
-    def receive(self, address: str, partial: Partial, told: Told) -> Trail:
+    def receive(self, address: str, partial: Partial, told: Told, *, expected: int | None = None) -> Trail:
         """Bring the whole of `address` into `partial`; returns what the server said of it. `told` hears (bytes there, bytes in all).
 
-        Raises Fault when it fails (the partial keeps what came), Stopped when the user asked to, StorageError when the disk is full.
+        `expected` is the size of a file whose hash will be checked afterwards: then a beginning that came from anywhere is gone on
+        with, and an answer of another size or a web page in its place leaves the beginning untouched. Raises Fault when it fails (the partial keeps what came), Stopped when the user asked to, StorageError when the disk is full.
         """
         try:
-            return self._receive(address, partial, told)
+            return self._receive(address, partial, told, expected)
         except (OSError, http.client.HTTPException) as error:
             self._stop.check()
             raise self._fault(address, error) from error
         finally:
             self._stop.unwatch()
 
-    def _receive(self, address: str, partial: Partial, told: Told) -> Trail:
+    def _receive(self, address: str, partial: Partial, told: Told, expected: int | None) -> Trail:
         trail = partial.trail
-        if trail is not None and (trail.address != address or not trail.validator):
+        if expected is not None:
+            if partial.size > expected:
+                partial.discard()
+            trail = Trail(address, total=expected) if partial.size else None
+        elif trail is not None and (trail.address != address or not trail.validator):
             # The beginning of something else, or of nobody knows what: the rest would not fit.
             partial.discard()
             trail = None
         start = partial.size
-        headers = {"Range": f"bytes={start}-", "If-Range": trail.validator} if trail is not None and start else {}
+        headers = {"Range": f"bytes={start}-"} if trail is not None and start else {}
+        if headers and trail is not None and expected is None:
+            headers["If-Range"] = trail.validator
         try:
             response = self._open(address, headers)
         except urllib.error.HTTPError as error:
@@ -91,8 +107,8 @@ class Transport:
                 trail = self._check_range(response, trail, start, partial)
             else:
                 # 200: the server does not resume, or the file has changed since.
-                trail = self._begin(address, response, partial)
-            self._pump(response, partial, trail, told)
+                trail = self._begin(address, response, partial, expected)
+            self._pump(response, partial, trail, told, expected)
         size = partial.size
         if trail.total is not None and size < trail.total:
             raise Fault("broken-off", f"传到一半断了（{size:,} / {trail.total:,} 字节）", whole=True)
@@ -107,7 +123,7 @@ class Transport:
             self._stop.check()
             self.requests += 1
             request = urllib.request.Request(
-                current, headers={"User-Agent": self._agent, "Accept": "text/plain, text/*;q=0.9, */*;q=0.5", "Accept-Encoding": "identity", **headers}
+                current, headers={"User-Agent": self._agent, "Accept": "text/plain, text/*;q=0.9, */*;q=0.5", "Accept-Encoding": "identity", **self._headers(current), **headers}
             )
             try:
                 return self._opener.open(request, timeout=self._limits.connect)
@@ -116,10 +132,10 @@ class Transport:
                 if not target:
                     raise
                 error.close()
-                current = _follow(current, target)
+                current = _follow(current, target, self._anywhere)
         raise Fault("redirects", "服务器让人转来转去，没有尽头", lasting=True)
 
-    def _begin(self, address: str, response: Any, partial: Partial) -> Trail:
+    def _begin(self, address: str, response: Any, partial: Partial, expected: int | None) -> Trail:
         length = response.headers.get("Content-Length", "")
         trail = Trail(
             address, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""),
@@ -127,7 +143,12 @@ class Transport:
             int(length) if _is_number(length) and not response.headers.get("Transfer-Encoding") else None,
             response.headers.get("Content-Encoding", "").strip().lower(),
         )  # fmt: skip
-        if trail.total is not None and trail.total > self._limits.largest:
+        if expected is not None and not trail.encoding:
+            if response.headers.get("Content-Type", "").lower().startswith("text/html") and trail.total != expected:
+                raise Fault("html-page", "来的是一张网页，不是文件，多半是上网登录页或出错页", tries=2, whole=True)
+            if trail.total is not None and trail.total != expected:
+                raise Fault("wrong-size", f"服务器给的有 {trail.total:,} 字节，清单上是 {expected:,} 字节", tries=2)
+        elif trail.total is not None and trail.total > self._limits.largest:
             raise self._too_large(trail.total)
         partial.begin(trail)
         return trail
@@ -141,14 +162,16 @@ class Transport:
             raise Fault("broken-off", "接上的部分对不上，从头再取", fresh=True, tries=3)
         return replace(trail, total=total or trail.total)
 
-    def _pump(self, response: Any, partial: Partial, trail: Trail, told: Told) -> None:
-        size = partial.size
+    def _pump(self, response: Any, partial: Partial, trail: Trail, told: Told, expected: int | None) -> None:
+        size, largest = partial.size, self._limits.largest if expected is None or trail.encoding else expected
         told(size, trail.total)
         window, since = 0, time.monotonic()
         while chunk := response.read1(_CHUNK):
             self._stop.check()
             size += len(chunk)
-            if size > self._limits.largest:
+            if size > largest:
+                if expected is not None:
+                    raise Fault("wrong-size", f"比清单上的 {expected:,} 字节多", fresh=True, tries=2)
                 raise self._too_large(size)
             partial.append(chunk)
             self.received += len(chunk)
@@ -225,8 +248,8 @@ def _make_opener(proxies: dict[str, str], stop: Stop, limits: Limits) -> urllib.
     return opener
 
 
-def _follow(address: str, target: str) -> str:
-    """Where a redirect leads; raises Fault when that is not the site that the user asked for."""
+def _follow(address: str, target: str, anywhere: bool) -> str:
+    """Where a redirect leads; raises Fault when that is not encrypted any more, or (without `anywhere`) another site."""
     # Headers are read as Latin-1; some servers put UTF-8 there.
     with contextlib.suppress(UnicodeError):
         target = target.encode("latin-1").decode("utf-8")
@@ -237,7 +260,7 @@ def _follow(address: str, target: str) -> str:
     before, after = urlsplit(address), urlsplit(following)
     if before.scheme == "https" and after.scheme == "http":
         raise Fault("moved", f"服务器转到不加密的 {readable(following)[:120]}，没有跟过去", lasting=True, whole=True)
-    if not _same_site(before.hostname or "", after.hostname or ""):
+    if not anywhere and not _same_site(before.hostname or "", after.hostname or ""):
         raise Fault("moved", f"服务器转到了别处：{readable(following)[:200]}，没有跟过去（可能是上网登录页；若信得过，把它当网址再取）", lasting=True, whole=True)
     return following
 
@@ -248,6 +271,12 @@ def _same_site(one: str, other: str) -> bool:
 
 
 def _status_fault(error: urllib.error.HTTPError) -> Fault:
+    fault = _explain_status(error)
+    fault.status, fault.said = error.code, error.headers.get("X-Error-Code", "")[:60]
+    return fault
+
+
+def _explain_status(error: urllib.error.HTTPError) -> Fault:
     code = error.code
     if code in (404, 410):
         return Fault("not-there", f"服务器说没有这一页（{code}）", lasting=True)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
-from textual import events, on
+from textual import events, on, work
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TextArea
 
 from xiyou_tui.chat.conversations import Message
-from xiyou_tui.chat.model import (
-    CitedPlace,
-)
+from xiyou_tui.chat.model import CitedPlace
 from xiyou_tui.errors import XiyouError
+from xiyou_tui.storage.settings import BY_KEY
 from xiyou_tui.storage.state import read_state
-from xiyou_tui.tui.keymap import Key, bindings, register_keys
+from xiyou_tui.tui.keymap import bindings
 from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SettingsChanged
+from xiyou_tui.tui.screens import chat_keys
+from xiyou_tui.tui.screens.chat_actions import ChatActions
 from xiyou_tui.tui.screens.chat_asking import ChatAsking
 from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Plain, Question, Suggestions, Unanswered
 from xiyou_tui.tui.widgets.conversations import ConversationList
@@ -27,26 +29,6 @@ from xiyou_tui.tui.widgets.question import QuestionInput
 from xiyou_tui.tui.widgets.talkbar import TalkBar
 from xiyou_tui.tui.widgets.transcript import Transcript
 
-register_keys(
-    Key("chat", "ctrl+e", "mode", "方式", "摘引 → 检索 → 内化", 6),
-    Key("chat", "f8,ctrl+j", "citation(1)", "下一引文", "到下一条引文，从哪里都行", 5, "F8"),
-    Key("chat", "f7,ctrl+k", "citation(-1)", "上一引文", "到上一条引文"),
-    Key("chat", "ctrl+o", "leap", "到原著", "在原著里打开这条引文；F4 回来"),
-    Key("chat", "ctrl+y", "copy", "复制", "复制问题、回答和出处", 3),
-    Key("chat", "ctrl+t", "trace", "来历", "这个回答怎么来的：分析、检索、判断", 4),
-    Key("chat", "ctrl+r", "retry", "重答", "把这个问题再问一次，换掉回答", 3),
-    Key("chat", "ctrl+p", "edit", "改问", "改最后一个问题再问，换掉那一问一答", 2),
-    Key("chat", "ctrl+g", "rate(1)", "赞", "这个回答好；再按一次取消", 2),
-    Key("chat", "ctrl+d", "rate(-1)", "否", "这个回答不好；再按一次取消", 2),
-    Key("chat", "ctrl+s", "correct", "改正", "改好回答，存成样本（待审）或偏好对", 3),
-    Key("chat", "ctrl+l", "list", "对话表", "到对话列表，再按一次回来", 4),
-    Key("chat", "ctrl+n", "new", "新对话", "开一个新对话", 3),
-    Key("chat", "ctrl+f", "search", "搜对话", "在所有对话里搜索"),
-    Key("chat", "ctrl+w", "work", "待处理", "拒答过的问题和待审的偏好对"),
-    Key("chat", "f12", "compare", "比较", "同一个问题让两个模型并排回答，可以盲评；选好的成偏好对", 1, "F12"),
-    Key("chat", "escape", "leave", "停下", "停止回答；关边栏；回到问题"),
-)
-
 SUGGESTED = ("白骨精三次变成了什么人？", "是谁把紧箍咒传给唐僧的？", "第二十七回讲了什么？", "诸葛亮为什么要帮孙悟空？")
 
 
@@ -55,7 +37,7 @@ class ChatScreen(ChatAsking):
 
     mode = "chat"
     CSS_PATH = "chat.tcss"
-    BINDINGS = bindings("chat")
+    BINDINGS = bindings(chat_keys.SCOPE)
     AUTO_FOCUS = "#question"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide"), (150, "-vast")]
 
@@ -63,6 +45,11 @@ class ChatScreen(ChatAsking):
         super().__init__()
         self._saver: Timer | None = None
         self._draft = ""
+
+    @cached_property
+    def actions(self) -> ChatActions:
+        """What one does with answers and conversations that are there."""
+        return ChatActions(self.xiyou)
 
     def body(self) -> Iterable[Widget]:
         with Horizontal():
@@ -127,15 +114,6 @@ class ChatScreen(ChatAsking):
             lines = [("问《西游记》", "title"), ("每句引文都是原文，一字不改，按 ↵ 就能打开；书里没有的，就说原著未提及。", "dim")]
         return Suggestions(lines=lines, questions=SUGGESTED)
 
-    def refresh_bar(self) -> None:
-        """Say anew which conversation this is and how questions are answered."""
-        title = self.store.get(self.conversation).title if self.conversation else ""
-        model = "" if self.chat_mode == "extract" else self.model_name()
-        edition = self.study.library.current()
-        self.query_one(TalkBar).show(title=title, mode=self.chat_mode, model=model, edition=edition.title, editing=self.editing is not None)
-        self.question.border_title = f"问 {'提要卷' if edition.is_synopsis else '《' + edition.title + '》'}"
-        self.question.border_subtitle = "Esc 停" if self.answering else "Esc 不改" if self.editing else ""
-
     @on(EditionChanged)
     def _edition_changed(self) -> None:
         self.refresh_bar()
@@ -145,6 +123,13 @@ class ChatScreen(ChatAsking):
     @on(SettingsChanged)
     def _settings_changed(self, event: SettingsChanged) -> None:
         self.transcript.set_measure(event.settings.whole("interface.width") + 8)
+        self.refresh_bar()
+
+    def action_mode(self) -> None:
+        choices = BY_KEY["chat.mode"].choices
+        following = choices[(choices.index(self.chat_mode) + 1) % len(choices)]
+        settings = self.study.change_setting("chat.mode", following)
+        self.xiyou.tell_all(SettingsChanged(settings))
         self.refresh_bar()
 
     # What is being typed.
@@ -167,7 +152,7 @@ class ChatScreen(ChatAsking):
         self.action_citation(event.step)
 
     def action_citation(self, step: int) -> None:
-        if self.transcript.has_focus or (self.transcript.has_class("-pointing") and self.transcript.cursor is not None):
+        if self.transcript.has_focus or self.transcript.pointed is not None:
             self.transcript.action_citation(step)
         elif step < 0:
             self.transcript.focus()
@@ -190,11 +175,6 @@ class ChatScreen(ChatAsking):
             event.stop()
             self.to_question()
             self.question.type(character)
-
-    def to_question(self) -> None:
-        """Back to the question line."""
-        self.transcript.clear_cursor()
-        self.question.focus()
 
     @on(Transcript.CursorMoved)
     def _cursor_moved(self, event: Transcript.CursorMoved) -> None:
@@ -243,15 +223,47 @@ class ChatScreen(ChatAsking):
         self.remove_class("list-on")
         self.add_class("panel-on")
 
-    def close_panel(self) -> None:
-        """Close the side panel."""
-        self.remove_class("panel-on")
-        self.query_one(PassagePanel).clear()
-
     def leap_to(self, cited: CitedPlace) -> None:
         """Open a citation in the reader; this pane stays as it is."""
         citation = cited.citation
         self.app.post_message(PassageRequested(citation.chapter, citation.start, citation.end, citation.edition))
+
+    @work
+    async def list_places(self, entry: Answered) -> None:
+        """List every place of a count; the chosen one opens in the side panel."""
+        from xiyou_tui.tui.screens.chat_dialogs import PlacesDialog
+
+        try:
+            edition = self.study.library.open(entry.answer.edition)
+        except XiyouError as error:
+            self.xiyou.complain(error)
+            return
+        cited = await self.app.push_screen_wait(PlacesDialog(edition, entry.more))
+        if cited is not None:
+            self.show_passage(cited)
+
+    def action_trace(self) -> None:
+        panel = self.query_one(PassagePanel)
+        entry = self.here()
+        if entry is None:
+            return
+        if self.has_class("panel-on") and panel.trace is entry.answer:
+            self.close_panel()
+            return
+        panel.show_trace(entry.answer)
+        self.remove_class("list-on")
+        self.add_class("panel-on")
+
+    def action_leap(self) -> None:
+        cited = self.query_one(PassagePanel).cited
+        cursor = self.transcript.cursor
+        if cited is None and cursor is not None and isinstance(cursor[0], Answered):
+            cited = cursor[0].cited(cursor[1])
+        if cited is None:
+            entry = self.here()
+            cited = entry.places[0] if entry is not None and entry.places else None
+        if cited is not None:
+            self.leap_to(cited)
 
     def action_leave(self) -> None:
         focused = self.focused
@@ -270,6 +282,114 @@ class ChatScreen(ChatAsking):
             self.editing = None
             self.question.put("")
             self.refresh_bar()
+        else:
+            # Out of the box, so that the keys of one character (1 to 6) are keys again.
+            self.transcript.focus()
+
+    # What one does with an answer: the one under the cursor, else the last one.
+
+    def here(self) -> Answered | None:
+        """The answer that actions are about."""
+        pointed = self.transcript.pointed
+        if pointed is not None:
+            return pointed if isinstance(pointed, Answered) else None
+        answers = [entry for entry in self.transcript.entries if isinstance(entry, Answered)]
+        if not answers:
+            self.notify("还没有回答。", timeout=2)
+            return None
+        return answers[-1]
+
+    def action_copy(self) -> None:
+        entry = self.here()
+        if entry is not None:
+            self.actions.copy(entry)
+
+    @on(Transcript.Rated)
+    def _rated(self, event: Transcript.Rated) -> None:
+        self.action_rate(event.rating)
+
+    def action_rate(self, rating: int) -> None:
+        entry = self.here()
+        if entry is not None and self.actions.rate(entry, rating):
+            self.transcript.changed(entry)
+
+    @work
+    async def action_correct(self) -> None:
+        entry = self.here()
+        if entry is not None:
+            await self.actions.correct(entry)
+
+    @work
+    async def action_work(self) -> None:
+        message = await self.actions.work_through()
+        if message is None:
+            return
+        if message.conversation != self.conversation:
+            self.open_conversation(message.conversation)
+        entry = next((known for known in self.transcript.entries if isinstance(known, Answered) and known.message == message.number), None)
+        if entry is not None:
+            self.transcript.focus()
+            self.transcript.point(entry, 0)
+
+    # What one does with a conversation.
+
+    def action_new(self) -> None:
+        self.open_conversation("")
+        self.to_question()
+
+    def action_list(self) -> None:
+        listing = self.query_one(ConversationList)
+        if listing.display and listing.has_focus_within:
+            self.remove_class("list-on")
+            self.to_question()
+            return
+        self.remove_class("list-off")
+        self.add_class("list-on")
+        if not listing.display:
+            self.close_panel()
+        listing.refresh_list(self.conversation)
+        # It takes the focus only once it shows.
+        self.call_after_refresh(listing.enter)
+
+    def action_search(self) -> None:
+        self.action_list()
+        self.call_after_refresh(self.query_one(ConversationList).action_search)
+
+    @on(ConversationList.Opened)
+    def _opened(self, event: ConversationList.Opened) -> None:
+        if event.conversation != self.conversation:
+            self.open_conversation(event.conversation)
+        self.remove_class("list-on")
+        self.to_question()
+
+    @on(ConversationList.Wanted)
+    def _wanted(self, event: ConversationList.Wanted) -> None:
+        match event.action:
+            case "rename":
+                self._rename(event.conversation)
+            case "export":
+                self.actions.export(event.conversation)
+            case "delete":
+                self._delete(event.conversation)
+            case "restore":
+                if self.actions.restore():
+                    self.query_one(ConversationList).refresh_list(self.conversation)
+
+    @work
+    async def _rename(self, conversation: str) -> None:
+        if await self.actions.rename(conversation):
+            self.refresh_bar()
+            self.query_one(ConversationList).refresh_list(self.conversation)
+
+    def _delete(self, conversation: str) -> None:
+        if self.answering and conversation == self.conversation:
+            self.notify("这个对话还在回答。Esc 停下它，再删。", timeout=3)
+            return
+        if not self.actions.delete(conversation):
+            return
+        if conversation == self.conversation:
+            self.open_conversation("")
+        self.query_one(ConversationList).refresh_list(self.conversation)
 
 
 def entry_of(message: Message) -> Entry:

@@ -1,388 +1,160 @@
-"""What one does with finished answers and whole conversations: copy, rate, correct, ask again, rename, export, throw away."""
+"""What one does with finished answers and whole conversations: copy, rate, correct, rename, export, throw away, work through."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
-import time
-from pathlib import Path
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from textual import on, work
-
-from xiyou_tui.chat.conversations import ConversationStore
-from xiyou_tui.chat.model import MODES, REFUSAL, Answer, CitedPlace
+from xiyou_tui.chat.conversations import Message
+from xiyou_tui.chat.keeping import export_conversation, keep_sample, kept_citations, refusal_reason, with_sources
+from xiyou_tui.chat.model import REFUSAL
 from xiyou_tui.chat.preferences import PreferenceStore
-from xiyou_tui.corpus.model import Citation
 from xiyou_tui.errors import ChatError, XiyouError
-from xiyou_tui.samples.model import new_sample
-from xiyou_tui.samples.store import SampleFilter
-from xiyou_tui.storage.files import write_json, write_text
-from xiyou_tui.storage.settings import BY_KEY
-from xiyou_tui.storage.state import write_state
-from xiyou_tui.tui.messages import SampleRequested, SettingsChanged
-from xiyou_tui.tui.screens.base import ModeScreen
-from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Plain, Question, Unanswered
-from xiyou_tui.tui.widgets.conversations import ConversationList
-from xiyou_tui.tui.widgets.passage import PassagePanel
-from xiyou_tui.tui.widgets.question import QuestionInput
-from xiyou_tui.tui.widgets.transcript import Transcript
+from xiyou_tui.tui.messages import SampleRequested
+from xiyou_tui.tui.widgets.answer import Answered
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from xiyou_tui.study import Study
+
+T = TypeVar("T")
+UNCHANGED = "对话没有改动。"
+RATED = {1: "记下了：赞。^S 存成样本。", -1: "记下了：否。^S 改正它，就是一对偏好。", 0: "评价已取消。"}
+KEPT = {
+    "new": "存成了样本（待审）。按 2 去审。",
+    "replaced": "这个问题已有一条待审的样本，换成了现在的回答。",
+    "same": "已经有一样的样本，没有再存。",
+}
 
 
-class ChatActions(ModeScreen):
-    """The actions of the chat pane that need no engine. `ChatScreen` adds asking and moving about."""
+class Surroundings(Protocol):
+    """What the actions ask of the app."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.conversation = ""
-        self.editing: Question | None = None
+    @property
+    def study(self) -> Study: ...
+
+    def notify(self, message: str, *, timeout: float | None = None, markup: bool = True) -> None: ...
+
+    def complain(self, error: XiyouError) -> None: ...
+
+    def copy_with_notice(self, text: str, what: str) -> None: ...
+
+    def post_message(self, message: SampleRequested) -> bool: ...
+
+    async def push_screen_wait(self, screen: Screen[T]) -> T: ...
+
+
+class ChatActions:
+    """Each action takes what it is about, tells the user what came of it, and returns what the pane has to show anew.
+
+    The coroutines ask the user something first and need a worker. What fails is told, and nothing has changed then.
+    """
+
+    def __init__(self, app: Surroundings) -> None:
+        self._app = app
         self._binned: list[str] = []
 
-    @property
-    def store(self) -> ConversationStore:
-        return self.study.conversations
+    # Answers.
 
-    @property
-    def transcript(self) -> Transcript:
-        return self.query_one(Transcript)
+    def copy(self, entry: Answered) -> None:
+        """Copy question, answer and sources."""
+        self._app.copy_with_notice(with_sources(entry.answer, self._app.study.library), "问题、回答和出处")
 
-    @property
-    def question(self) -> QuestionInput:
-        return self.query_one(QuestionInput)
-
-    # What ChatScreen does for these actions.
-
-    @property
-    def answering(self) -> bool:
-        raise NotImplementedError
-
-    def begin(self, question: Question, old: Entry | None = None) -> None:
-        raise NotImplementedError
-
-    def open_conversation(self, conversation: str) -> None:
-        raise NotImplementedError
-
-    def refresh_bar(self) -> None:
-        raise NotImplementedError
-
-    def show_passage(self, cited: CitedPlace) -> None:
-        raise NotImplementedError
-
-    def close_panel(self) -> None:
-        raise NotImplementedError
-
-    def leap_to(self, cited: CitedPlace) -> None:
-        raise NotImplementedError
-
-    def to_question(self) -> None:
-        raise NotImplementedError
-
-    def complain_of(self, error: XiyouError | sqlite3.Error, kept: str) -> None:
-        """Show an error of the program or of the database."""
-        if not isinstance(error, XiyouError):
-            error = ChatError(f"数据库没有写成（{error}）。", kept=kept, next_step="腾出磁盘空间，或关掉另一个 xiyou，再试一次。", code="database")
-        self.xiyou.complain(error)
-
-    def note(self, key: str, value: object) -> None:
-        """Remember a small fact for the next start. A full disk is no reason to stop here: what matters says so itself."""
-        with contextlib.suppress(sqlite3.Error):
-            write_state(self.study.connection, key, value)
-
-    # The answer that is meant: the one under the cursor, else the last one.
-
-    def here(self) -> Answered | None:
-        """The answer that actions are about."""
-        cursor = self.transcript.cursor if self.transcript.has_class("-pointing") else None
-        if cursor is not None:
-            return cursor[0] if isinstance(cursor[0], Answered) else None
-        answers = [entry for entry in self.transcript.entries if isinstance(entry, Answered)]
-        if not answers:
-            self.notify("还没有回答。", timeout=2)
-            return None
-        return answers[-1]
-
-    def _question_of(self, entry: Entry) -> Question | None:
-        entries = self.transcript.entries
-        before = entries[: entries.index(entry)]
-        return next((known for known in reversed(before) if isinstance(known, Question)), None)
-
-    def action_mode(self) -> None:
-        choices = BY_KEY["chat.mode"].choices
-        following = choices[(choices.index(self.study.settings.text("chat.mode")) + 1) % len(choices)]
-        settings = self.study.change_setting("chat.mode", following)
-        self.xiyou.tell_all(SettingsChanged(settings))
-        self.refresh_bar()
-
-    def action_retry(self) -> None:
-        """Ask the question of this answer (or of the last entry) again; its answer is replaced when the new one stands."""
-        if self.answering:
-            self.notify("还在回答。Esc 停下它，再重答。", timeout=3)
-            return
-        cursor = self.transcript.cursor if self.transcript.has_class("-pointing") else None
-        entries = self.transcript.entries
-        entry = cursor[0] if cursor is not None else entries[-1] if entries else None
-        if not isinstance(entry, Answered | Failed | Unanswered | Plain):
-            self.notify("还没有可以重答的问题。", timeout=2)
-            return
-        asked = self._question_of(entry)
-        if asked is None:
-            return
-        if self.question.text == asked.text:
-            self.question.put("")
-        index = entries.index(entry)
-        if isinstance(entry, Failed) and isinstance(entries[index - 1], Answered | Plain):
-            # Asking again failed before: it is still the earlier answer that is to be replaced.
-            self.transcript.replace(entry)
-            entry = entries[index - 1]
-        if isinstance(entry, Failed | Unanswered) and index != len(entries) - 1:
-            # What was never answered has no place of its own further up: the question is asked anew at the end.
-            self.question.post_message(QuestionInput.Sent(asked.text))
-            return
-        self.begin(asked, entry)
-
-    def action_edit(self) -> None:
-        if self.answering:
-            self.notify("还在回答。Esc 停下它，再改问。", timeout=3)
-            return
-        asked = [entry for entry in self.transcript.entries if isinstance(entry, Question)]
-        if not asked:
-            self.notify("还没有问过。", timeout=2)
-            return
-        self.editing = asked[-1]
-        self.question.put_aside(asked[-1].text)
-        self.question.put(asked[-1].text)
-        self.to_question()
-        self.refresh_bar()
-
-    def action_copy(self) -> None:
-        entry = self.here()
-        if entry is not None:
-            self.xiyou.copy_with_notice(self._with_sources(entry.answer), "问题、回答和出处")
-
-    def _with_sources(self, answer: Answer) -> str:
-        """An answer as one pastes it elsewhere: question, text, and which chapter each mark stands for."""
-        lines = [f"问：{answer.question}", f"答（{MODES[answer.mode]}{'，' + answer.model if answer.model else ''}）：", answer.text]
-        try:
-            edition = self.study.library.open(answer.edition)
-        except XiyouError:
-            return "\n".join(lines)
-        used = {part.citation for part in answer.parts}
-        cited = dict.fromkeys((known.mark, known.place.chapter) for index, known in enumerate(answer.citations) if index in used)
-        if cited:
-            lines.append(f"出处（{edition.title}{'，提要，非原文' if edition.is_synopsis else ''}）：")
-            lines += [f"{mark} {edition.chapter(number).label}　{edition.chapter(number).title}" for mark, number in cited]
-        return "\n".join(lines)
-
-    def action_trace(self) -> None:
-        panel = self.query_one(PassagePanel)
-        entry = self.here()
-        if entry is None:
-            return
-        if self.has_class("panel-on") and panel.trace is entry.answer:
-            self.close_panel()
-            return
-        panel.show_trace(entry.answer)
-        self.remove_class("list-on")
-        self.add_class("panel-on")
-
-    def action_leap(self) -> None:
-        cited = self.query_one(PassagePanel).cited
-        cursor = self.transcript.cursor
-        if cited is None and cursor is not None and isinstance(cursor[0], Answered):
-            cited = cursor[0].cited(cursor[1])
-        if cited is None:
-            entry = self.here()
-            cited = entry.places[0] if entry is not None and entry.places else None
-        if cited is not None:
-            self.leap_to(cited)
-
-    @work
-    async def list_places(self, entry: Answered) -> None:
-        """List every place of a count; the chosen one opens in the side panel."""
-        from xiyou_tui.tui.screens.chat_dialogs import PlacesDialog
-
-        try:
-            edition = self.study.library.open(entry.answer.edition)
-        except XiyouError as error:
-            self.xiyou.complain(error)
-            return
-        cited = await self.app.push_screen_wait(PlacesDialog(edition, entry.more))
-        if cited is not None:
-            self.show_passage(cited)
-
-    # Rating and correcting.
-
-    @on(Transcript.Rated)
-    def _rated(self, event: Transcript.Rated) -> None:
-        self.action_rate(event.rating)
-
-    def action_rate(self, rating: int) -> None:
-        entry = self.here()
-        if entry is None:
-            return
+    def rate(self, entry: Answered, rating: int) -> bool:
+        """Rate an answer, or take the same rating back; whether the entry has changed."""
         chosen = 0 if entry.rating == rating else rating
-        try:
-            self.store.rate(entry.message, chosen)
-        except (XiyouError, sqlite3.Error) as error:
-            self.complain_of(error, "原来的评价没有改动。")
-            return
-        entry.rating = chosen
-        self.transcript.changed(entry)
-        self.notify({1: "记下了：赞。^S 存成样本。", -1: "记下了：否。^S 改正它，就是一对偏好。", 0: "评价已取消。"}[chosen], timeout=3)
+        with self._telling("原来的评价没有改动。"):
+            self._app.study.conversations.rate(entry.message, chosen)
+            entry.rating = chosen
+            self._app.notify(RATED[chosen], timeout=3)
+            return True
+        return False
 
-    @work
-    async def action_correct(self) -> None:
+    async def correct(self, entry: Answered) -> None:
+        """Let the user correct an answer, and make of it what they choose: a sample, a preference pair, or a sample to edit."""
         from xiyou_tui.tui.screens.chat_dialogs import CorrectDialog
 
-        entry = self.here()
-        if entry is None:
-            return
-        answer = entry.answer
-        done = await self.app.push_screen_wait(CorrectDialog(answer.question, answer.text))
+        answer, study = entry.answer, self._app.study
+        done = await self._app.push_screen_wait(CorrectDialog(answer.question, answer.text))
         if done is None:
             return
-        try:
+        citations = kept_citations(answer, done.text)
+        with self._telling("对话里的回答没有改动。"):
             if done.kind == "editor":
                 refusal = done.text.startswith(REFUSAL)
-                wanted = SampleRequested(kept_citations(answer, done.text), answer.question, done.text, refusal, answer.reason if refusal else "")
-                self.app.post_message(wanted)
+                self._app.post_message(SampleRequested(citations, answer.question, done.text, refusal, refusal_reason(answer, done.text)))
             elif done.kind == "pair":
-                PreferenceStore(self.study.connection).add(
-                    answer.question, done.text, answer.text, citations=kept_citations(answer, done.text), message=entry.message
-                )  # fmt: skip
-                self.notify("存成了偏好对（待审）。^W 去通过它。", timeout=4)
+                PreferenceStore(study.connection).add(answer.question, done.text, answer.text, citations=citations, message=entry.message)
+                self._app.notify("存成了偏好对（待审）。^W 去通过它。", timeout=4)
             else:
-                self.notify(self._save_sample(answer, done.text), timeout=4)
-        except (XiyouError, sqlite3.Error) as error:
-            self.complain_of(error, "对话里的回答没有改动。")
+                self._app.notify(KEPT[keep_sample(study.samples, answer, done.text)], timeout=4)
 
-    def _save_sample(self, answer: Answer, text: str) -> str:
-        """Keep an answer as a sample in review; the same question in review is one sample, not two. Returns what to say."""
-        refusal = text.startswith(REFUSAL)
-        store = self.study.samples
-        made = new_sample(
-            "refusal" if refusal else "fact", answer.question, text, citations=kept_citations(answer, text), refusal=refusal,
-            reason=answer.reason if refusal else "", status="review", source="chat",
-        )  # fmt: skip
-        for known in store.list(SampleFilter(status=("draft", "review"), text=answer.question, source="chat")):
-            if known.question.strip() == answer.question.strip():
-                if known.answer.strip() == text:
-                    return "已经有一样的样本，没有再存。"
-                store.save(new_sample(
-                    made.kind, made.question, made.answer, citations=made.citations, refusal=made.refusal, reason=made.reason, status="review",
-                    source="chat", tags=known.tags, split=known.split, note=known.note, id=known.id, now=known.created,
-                ), action="对话改正")  # fmt: skip
-                return "这个问题已有一条待审的样本，换成了现在的回答。"
-        store.save(made, action="对话存入")
-        store.remember_texts(cited.quote for cited in answer.citations)
-        return "存成了样本（待审）。按 2 去审。"
+    async def work_through(self) -> Message | None:
+        """Show what waits: refused questions and pairs in review. Returns the refusal that the user wants to see."""
+        from xiyou_tui.tui.screens.chat_dialogs import WorkDialog
+
+        study = self._app.study
+        return await self._app.push_screen_wait(WorkDialog(study.conversations.refused(), PreferenceStore(study.connection)))
 
     # Conversations.
 
-    def action_new(self) -> None:
-        self.open_conversation("")
-        self.to_question()
-
-    def action_list(self) -> None:
-        listing = self.query_one(ConversationList)
-        if listing.display and listing.has_focus_within:
-            self.remove_class("list-on")
-            self.to_question()
-            return
-        self.remove_class("list-off")
-        self.add_class("list-on")
-        if not listing.display:
-            self.close_panel()
-        listing.refresh_list(self.conversation)
-        # It takes the focus only once it shows.
-        self.call_after_refresh(listing.enter)
-
-    def action_search(self) -> None:
-        self.action_list()
-        self.call_after_refresh(self.query_one(ConversationList).action_search)
-
-    @on(ConversationList.Opened)
-    def _opened(self, event: ConversationList.Opened) -> None:
-        if event.conversation != self.conversation:
-            self.open_conversation(event.conversation)
-        self.remove_class("list-on")
-        self.to_question()
-
-    @on(ConversationList.Wanted)
-    def _wanted(self, event: ConversationList.Wanted) -> None:
-        try:
-            if event.action == "rename":
-                self._rename(event.conversation)
-            elif event.action == "export":
-                markdown, _ = self._export(event.conversation)
-                self.notify(f"写成了 Markdown 和 JSON：\n{markdown.with_suffix('')}.md / .json", timeout=8, markup=False)
-            elif event.action == "delete":
-                self._delete(event.conversation)
-            elif self._binned:
-                self._restore(self._binned.pop())
-            else:
-                self.notify("没有刚删掉的对话。", timeout=2)
-        except (XiyouError, sqlite3.Error) as error:
-            self.complain_of(error, "对话没有改动。")
-
-    @work
-    async def _rename(self, conversation: str) -> None:
+    async def rename(self, conversation: str) -> bool:
+        """Ask for another name; whether there is one."""
         from xiyou_tui.tui.screens.chat_dialogs import RenameDialog
 
-        title = await self.app.push_screen_wait(RenameDialog(self.store.get(conversation).title))
+        store = self._app.study.conversations
+        title = await self._app.push_screen_wait(RenameDialog(store.get(conversation).title))
         if title is None:
-            return
+            return False
+        with self._telling("原来的名字没有改动。"):
+            store.rename(conversation, title)
+            return True
+        return False
+
+    def export(self, conversation: str) -> None:
+        """Write a conversation into the place for exports."""
+        study = self._app.study
+        with self._telling(UNCHANGED):
+            markdown, _ = export_conversation(study.conversations, study.places.exports, conversation)
+            self._app.notify(f"写成了 Markdown 和 JSON：\n{markdown.with_suffix('')}.md / .json", timeout=8, markup=False)
+
+    def delete(self, conversation: str) -> bool:
+        """Put a conversation into the bin; whether it is gone from the list."""
+        store = self._app.study.conversations
+        with self._telling(UNCHANGED):
+            title = store.get(conversation).title
+            store.delete(conversation)
+            self._binned.append(conversation)
+            self._app.notify(f"「{title[:20]}」进了回收。^Z 恢复。", timeout=5, markup=False)
+            return True
+        return False
+
+    def restore(self) -> bool:
+        """Bring the conversation back that was deleted last; whether it is there again."""
+        if not self._binned:
+            self._app.notify("没有刚删掉的对话。", timeout=2)
+            return False
+        with self._telling(UNCHANGED):
+            self._app.study.conversations.restore(self._binned[-1])
+            self._binned.pop()
+            self._app.notify("对话回来了。", timeout=2)
+            return True
+        return False
+
+    @contextlib.contextmanager
+    def _telling(self, kept: str) -> Iterator[None]:
+        """Tell what fails in here, with what was `kept`, and go on behind it."""
         try:
-            self.store.rename(conversation, title)
+            yield
         except (XiyouError, sqlite3.Error) as error:
-            self.complain_of(error, "原来的名字没有改动。")
-            return
-        self.refresh_bar()
-        self.query_one(ConversationList).refresh_list(self.conversation)
-
-    def _export(self, conversation: str) -> tuple[Path, Path]:
-        """Write a conversation as Markdown and as JSON into the place for exports; returns both files."""
-        found = self.store.get(conversation)
-        name = re.sub(r"[^\w\u4e00-\u9fff-]+", "", found.title)[:24] or "对话"
-        stem = self.study.places.exports / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        markdown, record = stem.with_name(stem.name + ".md"), stem.with_name(stem.name + ".json")
-        write_text(markdown, self.store.as_markdown(conversation))
-        write_json(record, self.store.as_record(conversation))
-        return markdown, record
-
-    def _delete(self, conversation: str) -> None:
-        if self.answering and conversation == self.conversation:
-            self.notify("这个对话还在回答。Esc 停下它，再删。", timeout=3)
-            return
-        title = self.store.get(conversation).title
-        self.store.delete(conversation)
-        self._binned.append(conversation)
-        if conversation == self.conversation:
-            self.open_conversation("")
-        self.query_one(ConversationList).refresh_list(self.conversation)
-        self.notify(f"「{title[:20]}」进了回收。^Z 恢复。", timeout=5, markup=False)
-
-    def _restore(self, conversation: str) -> None:
-        self.store.restore(conversation)
-        self.query_one(ConversationList).refresh_list(self.conversation)
-        self.notify("对话回来了。", timeout=2)
-
-    @work
-    async def action_work(self) -> None:
-        from xiyou_tui.tui.screens.chat_dialogs import WorkDialog
-
-        message = await self.app.push_screen_wait(WorkDialog(self.store.refused(), PreferenceStore(self.study.connection)))
-        if message is None:
-            return
-        if message.conversation != self.conversation:
-            self.open_conversation(message.conversation)
-        entry = next((known for known in self.transcript.entries if isinstance(known, Answered) and known.message == message.number), None)
-        if entry is not None:
-            self.transcript.focus()
-            self.transcript.point(entry, 0)
+            self._app.complain(explained(error, kept))
 
 
-def kept_citations(answer: Answer, text: str) -> tuple[Citation, ...]:
-    """The citations that a corrected text still rests on: those whose mark or whose quote stands in it."""
-    kept = [cited.citation for cited in answer.citations if cited.mark in text or cited.quote in text]
-    return tuple(dict.fromkeys(kept))
+def explained(error: XiyouError | sqlite3.Error, kept: str) -> XiyouError:
+    """An error of the program as it is; one of the database as what the user can act on."""
+    if isinstance(error, XiyouError):
+        return error
+    return ChatError(f"数据库没有写成（{error}）。", kept=kept, next_step="腾出磁盘空间，或关掉另一个 xiyou，再试一次。", code="database")

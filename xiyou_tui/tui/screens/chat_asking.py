@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from pathlib import Path
@@ -10,26 +11,36 @@ from typing import cast
 from textual import on, work
 from textual.timer import Timer
 
+from xiyou_tui.chat.conversations import ConversationStore
 from xiyou_tui.chat.model import Answer, AnswerFailed, AnswerFinished, EngineStateChanged, Mode, StageFinished, TokenArrived
 from xiyou_tui.chat.preferences import PreferenceStore
 from xiyou_tui.chat.responder import Responder, open_responder
 from xiyou_tui.errors import ChatError, XiyouError
-from xiyou_tui.storage.state import read_state
-from xiyou_tui.tui.screens.chat_actions import ChatActions
+from xiyou_tui.storage.state import read_state, write_state
+from xiyou_tui.tui.screens.base import ModeScreen
+from xiyou_tui.tui.screens.chat_actions import explained
 from xiyou_tui.tui.widgets.answer import Answered, Entry, Failed, Live, Plain, Question, Suggestions, Unanswered, name_model
 from xiyou_tui.tui.widgets.conversations import ConversationList
+from xiyou_tui.tui.widgets.passage import PassagePanel
 from xiyou_tui.tui.widgets.question import QuestionInput
+from xiyou_tui.tui.widgets.talkbar import TalkBar
+from xiyou_tui.tui.widgets.transcript import Transcript
 
 # An answer in the making is drawn at most so many times a second.
 DRAWS = 20
 REMEMBERED = 100
 
 
-class ChatAsking(ChatActions):
-    """The part of the chat pane that asks: one question at a time, whichever conversation is shown meanwhile."""
+class ChatAsking(ModeScreen):
+    """The part of the chat pane that asks: one question at a time, whichever conversation is shown meanwhile.
+
+    `ChatScreen` lays the widgets out and adds moving about and everything else.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.conversation = ""
+        self.editing: Question | None = None
         self._live: Live | None = None
         self._live_question: Question | None = None
         self._live_conversation = ""
@@ -38,6 +49,18 @@ class ChatAsking(ChatActions):
         self._ticker: Timer | None = None
         self._indexed: set[str] = set()
         self._responder: Responder | None = None
+
+    @property
+    def store(self) -> ConversationStore:
+        return self.study.conversations
+
+    @property
+    def transcript(self) -> Transcript:
+        return self.query_one(Transcript)
+
+    @property
+    def question(self) -> QuestionInput:
+        return self.query_one(QuestionInput)
 
     @property
     def responder(self) -> Responder:
@@ -72,6 +95,34 @@ class ChatAsking(ChatActions):
         adapter = self.study.settings.text("chat.adapter")
         return f"{name_model(path.name)}{' + ' + Path(adapter).name if adapter else ''}" if path.is_dir() else ""
 
+    # What is shown around the answers.
+
+    def refresh_bar(self) -> None:
+        """Say anew which conversation this is and how questions are answered."""
+        title = self.store.get(self.conversation).title if self.conversation else ""
+        model = "" if self.chat_mode == "extract" else self.model_name()
+        edition = self.study.library.current()
+        self.query_one(TalkBar).show(title=title, mode=self.chat_mode, model=model, edition=edition.title, editing=self.editing is not None)
+        self.question.border_title = f"问 {'提要卷' if edition.is_synopsis else '《' + edition.title + '》'}"
+        self.question.border_subtitle = "Esc 停" if self.answering else "Esc 不改" if self.editing else ""
+
+    def close_panel(self) -> None:
+        """Close the side panel."""
+        self.remove_class("panel-on")
+        self.query_one(PassagePanel).clear()
+
+    def to_question(self) -> None:
+        """Back to the question line."""
+        self.transcript.clear_cursor()
+        self.question.focus()
+
+    def note(self, key: str, value: object) -> None:
+        """Remember a small fact for the next start. A full disk is no reason to stop here: what matters says so itself."""
+        with contextlib.suppress(sqlite3.Error):
+            write_state(self.study.connection, key, value)
+
+    # From the question line to an answer.
+
     @on(QuestionInput.Sent)
     def _sent(self, event: QuestionInput.Sent) -> None:
         if self.answering:
@@ -80,7 +131,7 @@ class ChatAsking(ChatActions):
         try:
             question = self._keep_question(event.text)
         except (XiyouError, sqlite3.Error) as error:
-            self.complain_of(error, "问题还在输入框里。")
+            self.xiyou.complain(explained(error, "问题还在输入框里。"))
             return
         self.question.put("")
         self._remember_question(event.text)
@@ -207,6 +258,53 @@ class ChatAsking(ChatActions):
         if self._dirty or seconds != live.seconds:
             self._dirty, live.seconds = False, seconds
             self.transcript.changed(live)
+
+    # Asking again.
+
+    def _question_of(self, entry: Entry) -> Question | None:
+        entries = self.transcript.entries
+        before = entries[: entries.index(entry)]
+        return next((known for known in reversed(before) if isinstance(known, Question)), None)
+
+    def action_retry(self) -> None:
+        """Ask the question of this answer (or of the last entry) again; its answer is replaced when the new one stands."""
+        if self.answering:
+            self.notify("还在回答。Esc 停下它，再重答。", timeout=3)
+            return
+        entries = self.transcript.entries
+        entry = self.transcript.pointed or (entries[-1] if entries else None)
+        if not isinstance(entry, Answered | Failed | Unanswered | Plain):
+            self.notify("还没有可以重答的问题。", timeout=2)
+            return
+        asked = self._question_of(entry)
+        if asked is None:
+            return
+        if self.question.text == asked.text:
+            self.question.put("")
+        index = entries.index(entry)
+        if isinstance(entry, Failed) and isinstance(entries[index - 1], Answered | Plain):
+            # Asking again failed before: it is still the earlier answer that is to be replaced.
+            self.transcript.replace(entry)
+            entry = entries[index - 1]
+        if isinstance(entry, Failed | Unanswered) and index != len(entries) - 1:
+            # What was never answered has no place of its own further up: the question is asked anew at the end.
+            self.question.post_message(QuestionInput.Sent(asked.text))
+            return
+        self.begin(asked, entry)
+
+    def action_edit(self) -> None:
+        if self.answering:
+            self.notify("还在回答。Esc 停下它，再改问。", timeout=3)
+            return
+        asked = [entry for entry in self.transcript.entries if isinstance(entry, Question)]
+        if not asked:
+            self.notify("还没有问过。", timeout=2)
+            return
+        self.editing = asked[-1]
+        self.question.put_aside(asked[-1].text)
+        self.question.put(asked[-1].text)
+        self.to_question()
+        self.refresh_bar()
 
     @work
     async def action_compare(self) -> None:

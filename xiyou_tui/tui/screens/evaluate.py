@@ -143,7 +143,7 @@ class EvaluateScreen(EvaluateView):
                     make_model(study, again=False, progress=lambda what, share: None)
                 model = str(practice_path(study.places, study.library.current()))
             evaluation = prepare_evaluation(
-                study, wish.questions, wish.modes, model=model, adapter=wish.adapter, limit=wish.limit, seed=SEED
+                study, wish.questions, wish.modes, model=model, adapter=wish.adapter, limit=wish.limit, seed=SEED, noise=wish.noise
             )
             child = start_worker(evaluation)
         except XiyouError as error:

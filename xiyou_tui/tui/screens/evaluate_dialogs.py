@@ -25,6 +25,7 @@ from xiyou_tui.tui.shelf import Pick, known_directories, list_shelf, model_picks
 from xiyou_tui.tui.widgets.run_list import shorten
 
 LIMITS = (0, 30, 60, 120, 240)
+NOISES = (0, 1, 2, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Wish:
     model: str = ""
     adapter: str = ""
     limit: int = 0
+    noise: int = 0
 
 
 class NewEvaluation(Dialog[Wish]):
@@ -62,6 +64,7 @@ class NewEvaluation(Dialog[Wish]):
         self._set = "dev"
         self._modes: set[SystemMode] = {"extract"}
         self._limit = 0
+        self._noise = 0
         self._questions: QuestionSet | None = None
         self._error = ""
 
@@ -95,6 +98,7 @@ class NewEvaluation(Dialog[Wish]):
             ("model", "模型", self._models.get(self._model, self._model) if model else "（摘引不用）", ""),
             ("adapter", "适配器", (Path(self._adapter).name if self._adapter else "（不用）") if model else "（摘引不用）", "检索和内化用它，对照不用" if model and self._adapter else ""),
             ("limit", "题数", f"抽 {self._limit} 题　" if self._limit else "全部", "各题型按比例" if self._limit else ""),
+            ("noise", "干扰", f"换进 {self._noise} 段　" if self._noise else "不掺" if model else "（摘引不用）", "给模型看的原文里换进不相干的，看答得还准不准" if self._noise and model else ""),
             ("begin", "", "▶ 开始", ""),
         ]
         fields.clear_options()
@@ -127,7 +131,7 @@ class NewEvaluation(Dialog[Wish]):
     def action_turn(self, step: int) -> None:
         fields = self.query_one(OptionList)
         name = str(fields.get_option_at_index(fields.highlighted).id) if fields.highlighted is not None else ""
-        if name in MODES or name == "limit":
+        if name in MODES or name in ("limit", "noise"):
             self._act(name, step)
 
     def _act(self, name: str, step: int) -> None:
@@ -141,6 +145,9 @@ class NewEvaluation(Dialog[Wish]):
             case "limit":
                 at = LIMITS.index(self._limit) if self._limit in LIMITS else 0
                 self._limit = LIMITS[(at + step) % len(LIMITS)]
+                self._fill()
+            case "noise" if NEEDS_MODEL & self._modes:
+                self._noise = NOISES[(NOISES.index(self._noise) + step) % len(NOISES)]
                 self._fill()
             case mode if mode in MODES:
                 self._modes ^= {mode}
@@ -179,4 +186,4 @@ class NewEvaluation(Dialog[Wish]):
             return
         model = bool(NEEDS_MODEL & self._modes)
         modes = tuple(mode for mode in MODES if mode in self._modes)
-        self.dismiss(Wish(self._questions, modes, self._model if model else "", self._adapter if model else "", self._limit))
+        self.dismiss(Wish(self._questions, modes, self._model if model else "", self._adapter if model else "", self._limit, self._noise if model else 0))

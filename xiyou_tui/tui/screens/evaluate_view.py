@@ -255,6 +255,10 @@ class EvaluateView(ModeScreen):
         if state.seconds >= 1:
             told += f" · 用时 {show_seconds(state.seconds)}"
         lines.append(Content.styled(shorten(told, room), "$foreground 60%"))
+        if meta.noise:
+            lines.append(Content.styled(f"给模型看的原文里换进了 {meta.noise} 段不相干的。", "$foreground 60%"))
+        for reading in entry.readings:
+            lines.append(Content.styled(shorten(f"留出的回 · {reading.describe()}", room), "$foreground 75%"))
         if meta.notice:
             lines.append(Content.styled(meta.notice, "$warning"))
         if state.what:

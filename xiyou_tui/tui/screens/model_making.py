@@ -152,6 +152,9 @@ class ModelMaking(ModeScreen):
         if item is not None and self._making:
             self.notify("正在做一个，做完再来。" + ("按 k 停下它。" if self._converting else ""), timeout=4)
             return None
+        if item is not None and item.kind == "part":
+            self.notify("还没有下完。按 Enter 接着下，下完再来。", timeout=4)
+            return None
         return item
 
     async def _find(self, item: ShelfItem) -> Subject | None:

@@ -17,15 +17,19 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from xiyou_tui.errors import ModelError, XiyouError
+from xiyou_tui.models.download import origin_facts
 from xiyou_tui.models.drafts import sweep_drafts
 from xiyou_tui.models.making import practice_path
+from xiyou_tui.models.parts import read_pending
 from xiyou_tui.models.readme import tell_measured
 from xiyou_tui.storage.files import discard
 from xiyou_tui.study import open_study
+from xiyou_tui.tui.downloads import part_facts
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.messages import EditionChanged, SettingsChanged
 from xiyou_tui.tui.screens.dialogs import Dialog
 from xiyou_tui.tui.screens.imports import PathSuggester
+from xiyou_tui.tui.screens.model_downloads import ModelDownloads
 from xiyou_tui.tui.screens.model_making import ModelMaking
 from xiyou_tui.tui.shelf import (
     KINDS,
@@ -38,11 +42,14 @@ from xiyou_tui.tui.shelf import (
     show_parameters,
 )
 from xiyou_tui.tui.story import show_bytes, show_time
+from xiyou_tui.tui.widgets.download_card import DownloadCard
 from xiyou_tui.tui.widgets.run_list import shorten
 from xiyou_tui.tui.widgets.run_panel import hang, plain
 
 register_keys(
     Key("models", "enter,ctrl+s", "use", "用于对话", "对话从此用这个模型（适配器连同它的底座）", 9, "↵"),
+    Key("models", "g,ctrl+g", "get", "下载模型", "从 Hugging Face、镜像或 ModelScope 下载一个底座模型", 8, "g"),
+    Key("models", "p,ctrl+p", "pause", "暂停/继续", "暂停下载，下到的留着；再按一次接着下"),
     Key("models", "n,ctrl+n", "practice", "练手模型", "从当前底本做练手模型，几秒钟；已有的可以重做", 8, "n"),
     Key("models", "o,ctrl+o", "add", "加目录", "把一个模型或适配器目录加进来，文件留在原处", 7, "o"),
     Key("models", "t,ctrl+t", "train", "训练它", "用这个模型新建一次训练", 6, "t"),
@@ -51,8 +58,8 @@ register_keys(
     Key("models", "d,ctrl+d,delete", "delete", "删除", "自己的移到回收站，外面的只从表里去掉（会先问）", 4, "d"),
 )
 
-GROUPS = {"ours": "模型", "run": "训练所得", "added": "外面的目录"}
-EMPTY = "还没有模型。按 n 从当前底本做一个练手模型（几秒钟），看训练和问答怎样走；有 MLX 模型目录（如 Qwen2.5-7B-Instruct-4bit）就按 o 加进来。"
+GROUPS = {"part": "没下完的", "ours": "模型", "run": "训练所得", "added": "外面的目录"}
+EMPTY = "还没有模型。按 n 从当前底本做一个练手模型（几秒钟），看训练和问答怎样走；按 g 下载一个真的底座模型（断了能续，下完核对）；已有 MLX 模型目录（如 Qwen2.5-7B-Instruct-4bit）就按 o 加进来。"
 
 
 class AddDialog(Dialog[ShelfItem]):
@@ -78,7 +85,7 @@ class AddDialog(Dialog[ShelfItem]):
             told.update(Content.styled(error.render(), "$error"))
 
 
-class ModelsScreen(ModelMaking):
+class ModelsScreen(ModelMaking, ModelDownloads):
     """The shelf of models and what is known of the one under the cursor."""
 
     mode = "models"
@@ -113,6 +120,7 @@ class ModelsScreen(ModelMaking):
         with Horizontal():
             yield OptionList(id="shelf")
             with VerticalScroll(id="beside", can_focus=False):
+                yield DownloadCard()
                 yield Static("", id="making")
                 yield Static("", id="details")
 
@@ -122,9 +130,11 @@ class ModelsScreen(ModelMaking):
 
     def on_mount(self) -> None:
         self.shelf.focus()
+        self.follow_downloads()
 
     def on_screen_resume(self) -> None:
         self.refresh_shelf()
+        self.show_card()
 
     @on(EditionChanged)
     @on(SettingsChanged)
@@ -138,7 +148,7 @@ class ModelsScreen(ModelMaking):
     @work(thread=True, exclusive=True, group="shelf")
     def _read(self, known: tuple[str, ...]) -> None:
         sweep_drafts(self.study.places.models)
-        self.post_message(self.ShelfRead(list_shelf(self.study.places, known)))
+        self.post_message(self.ShelfRead((*self.part_items(self.study.places), *list_shelf(self.study.places, known))))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._list)
@@ -148,10 +158,20 @@ class ModelsScreen(ModelMaking):
         self._items = event.items
         self._list()
 
+    def redraw_part(self, item: ShelfItem) -> None:
+        self._items = tuple(item if known.id == item.id else known for known in self._items)
+        if any(option.id == item.id for option in self.shelf.options):
+            self.shelf.replace_option_prompt(item.id, self._row(item))
+            if self._here() is item:
+                self._show()
+
     def _list(self) -> None:
-        here = self._wished or (item.id if (item := self._here()) else "") or self._used()[1] or self._used()[0]
+        # What is wished for may still be on its way to the shelf.
+        wished = self._wished if any(item.id == self._wished for item in self._items) else ""
+        here = wished or (item.id if (item := self._here()) else "") or self._used()[1] or self._used()[0]
         place = self.shelf.highlighted or 0
-        self._wished = ""
+        if wished:
+            self._wished = ""
         options: list[Option] = []
         keys: list[str] = []
         for origin, label in GROUPS.items():
@@ -170,7 +190,7 @@ class ModelsScreen(ModelMaking):
 
     def _row(self, item: ShelfItem) -> Content:
         room = max(20, (self.shelf.scrollable_content_region.width or 42) - 3)
-        mark = Content.styled("● ", "$success") if self._is_used(item) else Content.styled("✗ ", "$error") if item.trouble else Content("  ")
+        mark = Content.styled("● ", "$success") if self._is_used(item) else Content.styled("✗ ", "$error") if item.trouble else Content.styled("↓ ", "$warning") if item.kind == "part" else Content("  ")
         told = "　".join(part for part in (KINDS[item.kind], item.about, show_bytes(item.bytes) if item.bytes else "") if part)
         return Content.assemble(mark, (shorten(item.name, room), "bold"), f"\n  {shorten(told, room)}").stylize("$foreground 90%")
 
@@ -210,6 +230,9 @@ class ModelsScreen(ModelMaking):
         details.update(Content("\n").join(lines))
 
     def _facts(self, item: ShelfItem) -> list[tuple[str, str]]:
+        if item.kind == "part":
+            pending = read_pending(item.path)
+            return part_facts(pending, self.xiyou.downloads.state) if pending else []
         rows = [("来历", item.about), ("参数", f"{show_parameters(item.parameters)}（{item.parameters:,}）" if item.parameters else "")]
         rows.append(("大小", show_bytes(item.bytes) if item.bytes else ""))
         if card := item.card:
@@ -222,6 +245,7 @@ class ModelsScreen(ModelMaking):
                 ("上下文", f"{card.context:,} 词元"),
                 ("对话模板", "有" if card.has_chat_template else "没有：只能续写，不能一问一答"),
             ]
+            rows += origin_facts(card)
             if item.kind == "practice":
                 rows += [("做成", show_time(float(card.marker.get("made", 0)))), ("说明", str(card.marker.get("note", "")))]
             rows += tell_measured(card.marker.get("measured") or {})[1:]
@@ -238,6 +262,9 @@ class ModelsScreen(ModelMaking):
     def action_use(self) -> None:
         item = self._here()
         if item is None:
+            return
+        if item.kind == "part":
+            self.continue_part(item)
             return
         if item.trouble:
             self.notify(item.trouble, title="现在用不了", severity="error", timeout=8, markup=False)
@@ -328,6 +355,9 @@ class ModelsScreen(ModelMaking):
         item = self._here()
         if item is None:
             return
+        if item.kind == "part":
+            self.notify("还没有下完。按 Enter 接着下，下完再训练。", timeout=4)
+            return
         if item.kind not in ("base", "practice"):
             self.notify("这是训练的结果。在训练里新建，「接着谁练」选它，就在它上面接着练。", timeout=6)
             return
@@ -349,6 +379,9 @@ class ModelsScreen(ModelMaking):
 
         item = self._here()
         if item is None:
+            return
+        if item.kind == "part":
+            await self.discard_part(item)
             return
         if item.origin == "run":
             self.notify("这是一次训练的结果，和那次运行在一起。要删，到训练里删那次运行。", timeout=6)

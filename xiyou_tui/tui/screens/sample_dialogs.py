@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from textual import on
@@ -11,9 +12,13 @@ from textual.content import Content
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from xiyou_tui.chat.drafting import Order, parse_chapters
+from xiyou_tui.errors import SampleError
 from xiyou_tui.samples.exchange import ImportOutcome
 from xiyou_tui.samples.model import REFUSAL_REASONS
 from xiyou_tui.tui.screens.dialogs import Dialog
+
+MOST_DRAFTS = 500
 
 
 class ReasonDialog(Dialog[str]):
@@ -79,6 +84,37 @@ class ImportDialog(Dialog[Path]):
         told = self.query_one("#told", Label)
         told.add_class("error")
         told.update("这是一个目录，要写到文件。" if path.is_dir() else "没有这个文件。看看路径写得对不对。")
+
+
+class DraftDialog(Dialog[Order]):
+    """Ask how many candidates to draft, and from which chapters; returns the order."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "起草候选样本"
+            box.border_subtitle = "Enter 起草 · Tab 下一格 · Esc 取消"
+            yield Label("从程序自带的情节索引起草：问题、回答和原文引文，三成是拒答。", classes="hint")
+            yield Label("不用模型，都进待审，审过才训练；和已有的、和题集相近的不起草。", classes="hint")
+            yield Label("几条")
+            yield Input("20", type="integer", id="count")
+            yield Label("哪几回")
+            yield Input(placeholder="空着是全书，先起草引得最少的回；或写 1-10、3,27", id="chapters")
+            yield Label("", id="told")
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        told = self.query_one("#told", Label)
+        typed = self.query_one("#count", Input).value.strip()
+        told.add_class("error")
+        if not typed.isdecimal() or not 1 <= int(typed) <= MOST_DRAFTS:
+            told.update(f"条数写 1 到 {MOST_DRAFTS}。")
+            return
+        try:
+            chapters = parse_chapters(self.query_one("#chapters", Input).value)
+        except SampleError as error:
+            told.update(error.render())
+            return
+        self.dismiss(Order(int(typed), chapters=chapters, seed=int(time.time())))
 
 
 class OutcomeDialog(Dialog[None]):

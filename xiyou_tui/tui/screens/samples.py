@@ -10,6 +10,7 @@ from textual import on, work
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
+from xiyou_tui.chat.drafting import Order, draft_into
 from xiyou_tui.errors import XiyouError
 from xiyou_tui.samples.exchange import ImportOutcome, export_jsonl, import_jsonl
 from xiyou_tui.samples.journal import Draft, DraftJournal
@@ -20,7 +21,7 @@ from xiyou_tui.storage.state import read_state, write_state
 from xiyou_tui.study import open_study
 from xiyou_tui.tui.messages import EditionChanged, PassageRequested, SampleRequested
 from xiyou_tui.tui.screens.base import ModeScreen
-from xiyou_tui.tui.screens.sample_dialogs import ImportDialog, OutcomeDialog
+from xiyou_tui.tui.screens.sample_dialogs import DraftDialog, ImportDialog, OutcomeDialog
 from xiyou_tui.tui.widgets.near_questions import NearQuestions
 from xiyou_tui.tui.widgets.sample_editor import SampleEditor
 from xiyou_tui.tui.widgets.sample_list import SampleList
@@ -327,6 +328,31 @@ class SamplesScreen(ModeScreen):
         else:
             already = f"，已有 {outcome.skipped} 条" if outcome.skipped else ""
             self.notify(f"收下 {outcome.saved} 条{already}。待审的要审过才训练，按 r 审。", timeout=6)
+
+    def _do_draft(self, ids: tuple[str, ...]) -> None:
+        def ordered(order: Order | None) -> None:
+            if order is not None:
+                self.notify("正在起草……", timeout=2)
+                self._draft(order)
+
+        self.app.push_screen(DraftDialog(), ordered)
+
+    @work(thread=True, exclusive=True, group="sample-draft")
+    def _draft(self, order: Order) -> None:
+        study = open_study(self.study.places)
+        try:
+            drafted = draft_into(study.samples, study.library, order)
+        except XiyouError as error:
+            self.app.call_from_thread(self.xiyou.complain, error)
+            return
+        finally:
+            study.close()
+        self.app.call_from_thread(self._drafted, drafted)
+
+    def _drafted(self, drafted: tuple[Sample, ...]) -> None:
+        refusals = sum(sample.refusal for sample in drafted)
+        told = f"起草了 {len(drafted)} 条，其中拒答 {refusals} 条，都是待审：按 r 一条条审。"
+        self._done(told if drafted else "能起草的都起草过了；放宽回数再试。", keep=drafted[0].id if drafted else "")
 
     def _done(self, told: str, *, keep: str = "") -> None:
         self.list_view.reload(keep=keep)

@@ -1,4 +1,4 @@
-"""The sample editor: question, answer, citations, refusal, tags and status, with the checks running beside it."""
+"""The sample editor: exchanges and citations in widgets of their own, refusal, tags and status, with the checks beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -27,6 +26,7 @@ from xiyou_tui.tui.widgets.choice import Choice
 from xiyou_tui.tui.widgets.citation_box import CitationBox
 from xiyou_tui.tui.widgets.near_questions import NearQuestions
 from xiyou_tui.tui.widgets.sample_card import findings_content
+from xiyou_tui.tui.widgets.sample_talk import SampleTalk
 
 register_keys(
     Key("editor", "ctrl+s", "save", "保存", "存下这一条；存以前每个字都已在草稿里", 9),
@@ -43,12 +43,6 @@ register_keys(
 )
 
 CHECK_PAUSE = 0.25
-
-
-class TalkArea(TextArea, inherit_bindings=False):
-    """A text area without Textual's own F6 and F7, which would swallow the keys of the app and the editor."""
-
-    BINDINGS = [key for key in TextArea.BINDINGS if isinstance(key, Binding) and key.key not in ("f6", "f7")]
 
 
 class SampleEditor(Vertical):
@@ -80,8 +74,6 @@ class SampleEditor(Vertical):
         self._journal = journal
         self._sample: Sample | None = None
         self._stored: Sample | None = None
-        self._exchanges: list[tuple[str, str]] = [("", "")]
-        self._at = 0
         self._near = near
         self._checking: Timer | None = None
         self._told_storage = False
@@ -91,12 +83,7 @@ class SampleEditor(Vertical):
         with Horizontal(id="editor-columns"):
             with Vertical(id="editor-talk"):
                 yield Choice("题型", KINDS, "fact", id="kind")
-                question = TalkArea(id="question", soft_wrap=True, tab_behavior="focus")
-                question.border_title = "问"
-                yield question
-                answer = TalkArea(id="answer", soft_wrap=True, tab_behavior="focus")
-                answer.border_title = "答"
-                yield answer
+                yield SampleTalk(id="exchange")
                 yield Input(placeholder="标签，空格隔开", id="tags", compact=True)
             with VerticalScroll(id="editor-side", can_focus=False):
                 yield Choice("状态", STATUSES, "draft", id="status")
@@ -125,19 +112,18 @@ class SampleEditor(Vertical):
         """Edit a sample; `stored` tells whether the database has it (then what is there is compared with)."""
         self._stored = self._study.samples.get(sample.id) if stored else None
         self._sample = sample
-        self._exchanges = list(sample.exchanges) or [("", "")]
-        self._at = 0
+        self._talk.open(sample.exchanges)
         self.query_one("#kind", Choice).value = sample.kind
         self.query_one("#status", Choice).value = sample.status
         self.query_one("#tags", Input).value = " ".join(sample.tags)
         self._box.line.value = ""
-        self._show_exchange()
+        self._heading()
         self._show_side()
         self._check()
         self._index_questions()
         if not _is_blank(sample) and not stored:
             self._write_draft(sample)
-        self.screen.set_focus(self.query_one("#question" if not sample.question else "#answer", TextArea))
+        self.screen.set_focus(self._talk.answer if sample.question else self._talk.question)
 
     def add_citations(self, citations: Sequence[Citation]) -> None:
         """Add citations (those it has already are left out)."""
@@ -145,12 +131,9 @@ class SampleEditor(Vertical):
 
     def refuse(self, reason: str) -> None:
         """Mark the sample as a refusal for this reason; an answer that does not refuse gives way to the usual words."""
-        answer = self.query_one("#answer", TextArea)
-        if REFUSAL_PHRASE not in answer.text:
-            # As an edit, so that the editor's own undo brings the old answer back.
-            answer.replace(f"{REFUSAL_PHRASE}。", (0, 0), answer.document.end)
-            answer.move_cursor(answer.document.end)
-        kind = "multi" if len(self._exchanges) > 1 else "refusal"
+        if REFUSAL_PHRASE not in self._talk.answer.text:
+            self._talk.write_answer(f"{REFUSAL_PHRASE}。")
+        kind = "multi" if len(self._talk.exchanges) > 1 else "refusal"
         self.query_one("#kind", Choice).value = kind
         self._pull()
         self._change(refusal=True, reason=reason, kind=kind)
@@ -196,14 +179,11 @@ class SampleEditor(Vertical):
 
     def _composed(self) -> Sample:
         assert self._sample is not None
-        return self._sample.with_exchanges(self._exchanges)
+        return self._sample.with_exchanges(self._talk.exchanges)
 
     def _pull(self) -> None:
-        """Take over what stands in the text areas. Their messages may still be under way when a key asks for saving."""
-        pair = (self.query_one("#question", TextArea).text, self.query_one("#answer", TextArea).text)
-        # Loading another exchange tells of a change too: it is none.
-        if self._sample is not None and pair != self._exchanges[self._at]:
-            self._exchanges[self._at] = pair
+        """Take over what was typed."""
+        if self._sample is not None and self._talk.take_over():
             self._settle(self._composed())
 
     def _change(self, **fields: Any) -> None:
@@ -236,18 +216,12 @@ class SampleEditor(Vertical):
 
     # What is shown.
 
-    def _show_exchange(self) -> None:
-        question, answer = self._exchanges[self._at]
-        self.query_one("#question", TextArea).load_text(question)
-        self.query_one("#answer", TextArea).load_text(answer)
-        self.query_one("#answer", TextArea).move_cursor(self.query_one("#answer", TextArea).document.end)
-        self._heading()
-
     def _heading(self) -> None:
         sample = self._sample
         if sample is None:
             return
-        where = f"　第 {self._at + 1}/{len(self._exchanges)} 轮" if len(self._exchanges) > 1 else ""
+        rounds = len(self._talk.exchanges)
+        where = f"　第 {self._talk.at + 1}/{rounds} 轮" if rounds > 1 else ""
         state = (
             ("未存，草稿已记下", "$accent")
             if self.changed
@@ -257,6 +231,10 @@ class SampleEditor(Vertical):
         )
         title = "新样本" if self._stored is None else sample.id
         self.query_one("#editor-heading", Static).update(Content.assemble((f" {title}", "bold $primary"), where, "　", state))
+
+    @property
+    def _talk(self) -> SampleTalk:
+        return self.query_one(SampleTalk)
 
     @property
     def _box(self) -> CitationBox:
@@ -295,8 +273,6 @@ class SampleEditor(Vertical):
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        if self._sample is None:
-            return
         self._pull()
 
     @on(Choice.Chosen)
@@ -326,7 +302,7 @@ class SampleEditor(Vertical):
     @on(CitationBox.Left)
     def _citing_over(self, event: CitationBox.Left) -> None:
         event.stop()
-        self.screen.set_focus(self.query_one("#answer", TextArea))
+        self.screen.set_focus(self._talk.answer)
 
     @on(Input.Submitted, "#tags")
     def _tags_submitted(self, event: Input.Submitted) -> None:
@@ -340,7 +316,7 @@ class SampleEditor(Vertical):
 
     def action_close(self) -> None:
         if self._box.line.has_focus:
-            self.screen.set_focus(self.query_one("#answer", TextArea))
+            self.screen.set_focus(self._talk.answer)
             return
         self.close()
 
@@ -351,9 +327,8 @@ class SampleEditor(Vertical):
         if sample.refusal and sample.reason:
             kind = "fact" if sample.kind == "refusal" else sample.kind
             self.query_one("#kind", Choice).value = kind
-            answer = self.query_one("#answer", TextArea)
-            if answer.text.strip() == f"{REFUSAL_PHRASE}。":
-                answer.replace("", (0, 0), answer.document.end)
+            if self._talk.answer.text.strip() == f"{REFUSAL_PHRASE}。":
+                self._talk.write_answer("")
             self._change(refusal=False, reason="", kind=kind)
             return
         from xiyou_tui.tui.screens.sample_dialogs import ReasonDialog
@@ -376,22 +351,15 @@ class SampleEditor(Vertical):
         if self._sample is None:
             return
         self._pull()
-        target = self._at + step
-        if target < 0:
+        before = len(self._talk.exchanges)
+        if not self._talk.step(step):
             return
-        if target == len(self._exchanges):
-            if not any(text.strip() for text in self._exchanges[-1]):
-                return
-            self._exchanges.append(("", ""))
-            if self._sample.kind not in ("multi", "refusal"):
-                self.query_one("#kind", Choice).value = "multi"
-                self._change(kind="multi")
-        elif step < 0 and not any(text.strip() for text in self._exchanges[-1]) and self._at == len(self._exchanges) - 1:
-            self._exchanges.pop()
-        self._at = target
-        self._show_exchange()
+        if len(self._talk.exchanges) > before and self._sample.kind not in ("multi", "refusal"):
+            self.query_one("#kind", Choice).value = "multi"
+            self._change(kind="multi")
+        self._heading()
         self._check()
-        self.screen.set_focus(self.query_one("#question", TextArea))
+        self.screen.set_focus(self._talk.question)
 
     def action_step_kind(self) -> None:
         self.query_one("#kind", Choice).step(1)

@@ -38,6 +38,7 @@ register_keys(
     Key("samples", "a,ctrl+y", "approve", "通过", "把勾选的（或这一条）标成通过"),
     Key("samples", "d,delete", "delete", "删除", "移到回收站；在回收站里按就是拿回来", 1, "d"),
     Key("samples", "b", "bin", "回收站", "看回收站"),
+    Key("samples", "c,ctrl+d", "draft", "起草", "从情节索引起草候选（拒答也有），放进待审", 5, "c"),
     Key("samples", "l,ctrl+l", "starters", "自带样本", "载入自带样本"),
     Key("samples", "w,ctrl+w", "resume", "续写草稿", "接着写没存的草稿"),
     Key("samples", "escape", "clear", "清空", "先清勾选，再清查找"),
@@ -56,6 +57,7 @@ EMPTY = (
     ("这里放训练用的样本：一问一答，带原文引文。", ""),
     ("", ""),
     ("l", "载入自带的 {starters} 条样本（手写，含三成拒答），马上就能训练和改"),
+    ("c", "起草一批候选：有问有答有引文，也有拒答，一条条审过才训练"),
     ("n", "写第一条"),
     ("1", "到原著里选一段，按 a，引文自动填好"),
     ("i", "导入 JSONL（对话格式）"),
@@ -236,6 +238,9 @@ class SampleList(Vertical):
 
     def action_starters(self) -> None:
         self._ask("starters")
+
+    def action_draft(self) -> None:
+        self._ask("draft")
 
     def action_resume(self) -> None:
         self._ask("resume")

@@ -80,6 +80,11 @@ class Transcript(LineView, can_focus=True):
         """What the cursor stands on; None before it was first moved."""
         return None if self._cursor is None else (self._entries[self._cursor[0]], self._cursor[1])
 
+    @property
+    def pointed(self) -> Entry | None:
+        """The entry under the cursor; None while no cursor shows."""
+        return self._entries[self._cursor[0]] if self._cursor is not None and self.has_class("-pointing") else None
+
     def show(self, entries: list[Entry]) -> None:
         """Show another talk, from its end."""
         self._entries, self._cursor, self._width = list(entries), None, 0
