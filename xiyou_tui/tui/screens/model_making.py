@@ -25,7 +25,7 @@ from xiyou_tui.tui.shelf import ShelfItem, describe
 register_keys(
     Key("models", "f,ctrl+f", "fuse", "合并", "把适配器合并进它的底座，成为一个新模型；旧的都不动", 5, "f"),
     Key("models", "z,ctrl+z", "quantise", "量化", "把 16 位的模型量化成 4 位或 8 位，做前做后在原文上量一量", 2, "z"),
-    Key("models", "e,ctrl+e", "export", "导出", "导出成文件夹：MLX、GGUF，或带 Modelfile 的 Ollama", 5, "e"),
+    Key("models", "e,ctrl+e", "export", "导出", "导出成文件夹：MLX、GGUF，或带 Modelfile 的 Ollama", 2, "e"),
     Key("models", "k,ctrl+k", "stop_making", "停下", "停下正在做的合并、量化或导出，做到一半的清掉", 0, "k"),
 )
 

@@ -51,9 +51,9 @@ register_keys(
     Key("models", "g,ctrl+g", "get", "下载模型", "从 Hugging Face、镜像或 ModelScope 下载一个底座模型", 8, "g"),
     Key("models", "p,ctrl+p", "pause", "暂停/继续", "暂停下载，下到的留着；再按一次接着下"),
     Key("models", "n,ctrl+n", "practice", "练手模型", "从当前底本做练手模型，几秒钟；已有的可以重做", 8, "n"),
-    Key("models", "o,ctrl+o", "add", "加目录", "把一个模型或适配器目录加进来，文件留在原处", 7, "o"),
+    Key("models", "o,ctrl+o", "add", "加目录", "把一个模型或适配器目录加进来，文件留在原处", 2, "o"),
     Key("models", "t,ctrl+t", "train", "训练它", "用这个模型新建一次训练", 6, "t"),
-    Key("models", "y,ctrl+y", "copy", "复制路径", "复制目录的路径", 3, "y"),
+    Key("models", "y,ctrl+y", "copy", "复制路径", "复制目录的路径", 2, "y"),
     Key("models", "x,ctrl+x", "unuse", "不指定", "对话不再指定模型：有练手模型就用它", 2, "x"),
     Key("models", "d,ctrl+d,delete", "delete", "删除", "自己的移到回收站，外面的只从表里去掉（会先问）", 4, "d"),
 )
