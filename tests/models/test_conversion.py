@@ -50,7 +50,7 @@ def test_a_fused_model_says_what_base_and_adapter_said(kind: str, base: Path, ad
     assert (card.bits, card.name, card.marker["base"]["name"]) == (32, "通读那次 · 合并", "练手模型")
     assert card.marker["trained_on"][0]["source"] == "小本西游" and card.marker["adapter"]["kind"] == kind
     assert (made.path / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
-    assert [share for _, share in told] == sorted(share for _, share in told) and told[0] == ("打开底座", 0.0)
+    assert [share for _, share in told] == sorted(share for _, share in told) and told[0] == ("量底座", 0.0)
     assert model_hash(base) == before and not [path for path in places.models.iterdir() if path.name.startswith(".")]
 
 

@@ -175,9 +175,8 @@ def plan_fuse(
     dequantise = dequantise and quantised
     written = base.bytes if not dequantise else _dequantised_bytes(base)
     available = available_memory()
-    whole = base.bytes + adapter.bytes + FOOTING
-    before = probe is not None and whole * 1.1 < available
-    after = probe is not None and (written + FOOTING) * 1.1 < available
+    before = probe is not None and (_read_bytes(base, base.bytes) + adapter.bytes + FOOTING) * 1.1 < available
+    after = probe is not None and (_read_bytes(base, written) + FOOTING) * 1.1 < available
     # Weights are read as they are needed and let go as they are written.
     memory = min(base.bytes, SHARD) + min(written, SHARD) + FOOTING
     default = f"{base.path.name}-fused" + ("-16bit" if dequantise else "")
@@ -235,8 +234,8 @@ def plan_quantise(
             code="quantise-options",
         )
     available = available_memory()
-    before = probe is not None and (model.bytes + FOOTING) * 1.1 < available
-    after = probe is not None and (written + FOOTING) * 1.1 < available
+    before = probe is not None and (_read_bytes(model, model.bytes) + FOOTING) * 1.1 < available
+    after = probe is not None and (_read_bytes(model, written) + FOOTING) * 1.1 < available
     target = _target(directory, name, f"{model.path.name}-{bits}bit")
     share = written / max(1, model.bytes)
     loss = f"{bits} 位、每组 {group} 个：大小变成 {in_gigabytes(written)}，是现在的 {share:.0%}。" + (
@@ -337,6 +336,11 @@ def _unmeasured(probe: Probe | None, before: bool, after: bool) -> tuple[str, ..
     if probe is None or (before and after):
         return ()
     return ("内存放不下整个 16 位模型，做前做后的差别就不量了。",)
+
+
+def _read_bytes(card: ModelCard, size: int) -> int:
+    """What a model of `size` bytes takes to be measured: on the CPU it is unpacked to 32 bits."""
+    return size if sys.platform == "darwin" else max(size, 4 * card.parameters)
 
 
 def _dequantised_bytes(card: ModelCard) -> int:

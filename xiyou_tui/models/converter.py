@@ -119,28 +119,30 @@ def _fuse(job: Job, draft: Path, teller: Teller) -> dict[str, Any]:
 
     assert job.adapter is not None
     teller.steps = 3 + 2 * job.measure_before + job.measure_after
-    teller.begin("打开底座")
-    model, tokenizer, config = reshaping.open_model(job.source)
     plain = with_adapter = None
     if job.measure_before:
         teller.begin("量底座")
+        model, tokenizer = reshaping.open_for_reading(job.source)
         plain = read_model(model, tokenizer, job.probe, teller.go_on)
-    reshaping.put_adapter(model, job.adapter)
-    if job.measure_before:
         teller.begin("量适配器")
+        reshaping.put_adapter(model, job.adapter)
         with_adapter = read_model(model, tokenizer, job.probe, teller.go_on)
+        del model
+        reshaping.let_go()
+    teller.begin("打开底座")
+    model, _, config = reshaping.open_model(job.source)
+    reshaping.put_adapter(model, job.adapter)
     teller.begin("合并")
     config = reshaping.fuse(model, config, dequantise=job.dequantise)
     teller.begin("写入磁盘")
     with teller.growing(draft, inspect_model(job.source).bytes):
         reshaping.save(draft, job.source, model, config)
     del model
-    card = inspect_model(draft)
-    measured: dict[str, Any] = {"size_before": inspect_model(job.source).bytes, "size_after": card.bytes}
+    reshaping.let_go()
+    measured: dict[str, Any] = {"size_before": inspect_model(job.source).bytes, "size_after": inspect_model(draft).bytes}
     if job.measure_after and with_adapter is not None and plain is not None:
         teller.begin("量合并后的模型")
-        reshaping.let_go()
-        model, tokenizer, _ = reshaping.open_model(draft)
+        model, tokenizer = reshaping.open_for_reading(draft)
         fused = read_model(model, tokenizer, job.probe, teller.go_on)
         measured |= compare(with_adapter, fused) | _perplexities(job, with_adapter, fused)
         measured["adapter_kl"] = divergence(with_adapter, plain)
@@ -152,12 +154,15 @@ def _quantise(job: Job, draft: Path, teller: Teller) -> dict[str, Any]:
     from xiyou_tui.models.measuring import compare, read_model
 
     teller.steps = 3 + job.measure_before + job.measure_after
-    teller.begin("打开模型")
-    model, tokenizer, config = reshaping.open_model(job.source)
     before = None
     if job.measure_before:
         teller.begin("量原来的模型")
+        model, tokenizer = reshaping.open_for_reading(job.source)
         before = read_model(model, tokenizer, job.probe, teller.go_on)
+        del model
+        reshaping.let_go()
+    teller.begin("打开模型")
+    model, _, config = reshaping.open_model(job.source)
     teller.begin("量化")
     source = inspect_model(job.source)
     config = reshaping.quantise(model, config, bits=job.bits, group=job.group)
@@ -165,12 +170,11 @@ def _quantise(job: Job, draft: Path, teller: Teller) -> dict[str, Any]:
     with teller.growing(draft, source.bytes * job.bits // source.bits):
         reshaping.save(draft, job.source, model, config)
     del model
-    card = inspect_model(draft)
-    measured: dict[str, Any] = {"size_before": source.bytes, "size_after": card.bytes}
+    reshaping.let_go()
+    measured: dict[str, Any] = {"size_before": source.bytes, "size_after": inspect_model(draft).bytes}
     if job.measure_after:
         teller.begin("量量化后的模型")
-        reshaping.let_go()
-        model, tokenizer, _ = reshaping.open_model(draft)
+        model, tokenizer = reshaping.open_for_reading(draft)
         after = read_model(model, tokenizer, job.probe, teller.go_on)
         measured |= _perplexities(job, before, after)
         if before is not None:
