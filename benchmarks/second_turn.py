@@ -1,8 +1,8 @@
 """Time to the first token of a second question in a conversation, against the same question put to a cold engine.
 
-    python benchmarks/second_turn.py --corpus TEXT [--rounds 5]
+    python benchmarks/second_turn.py --corpus TEXT [--model DIRECTORY] [--rounds 5]
 
-A random-weight model in which reading the prompt is nearly all of the wait. The second question is of the same conversation, with three
+Without --model, a random-weight one in which reading the prompt is nearly all of the wait. The second question is of the same conversation, with three
 passages of its own; cold means the same messages with nothing in the cache (model loaded in both cases).
 """
 
@@ -74,19 +74,19 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "corpus" / "simplified-gbk.txt")
+    parser.add_argument("--model", type=Path)
     parser.add_argument("--rounds", type=int, default=len(PAIRS))
     parsed = parser.parse_args()
     edition = import_text(parsed.corpus).edition
     with tempfile.TemporaryDirectory() as directory:
-        model = make_practice_model([chapter.text for chapter in edition.chapters], Path(directory) / "model", shape=SHAPE)
+        texts = [chapter.text for chapter in edition.chapters]
+        model = parsed.model or make_practice_model(texts, Path(directory) / "model", shape=SHAPE)
         turns = asyncio.run(measure(edition, model, PAIRS[: parsed.rounds]))
-    for turn in turns:
-        print(turn)
     print(summary(turns))
 
 
 async def measure(edition: Edition, model: Path, pairs: Sequence[tuple[str, str]]) -> list[Turn]:
-    """Ask each pair of questions warm, then its second one cold."""
+    """Ask each pair of questions warm, then its second one cold, and print each as it is measured."""
     retriever, engine, turns = Retriever(edition), EngineClient(), []
     # Another beginning: what was asked before does not serve the question that follows.
     stranger = GenerateRequest("x", str(model), ({"role": "user", "content": "？"},), max_tokens=1)
@@ -97,6 +97,7 @@ async def measure(edition: Edition, model: Path, pairs: Sequence[tuple[str, str]
             await first_token(engine, stranger)
             cold, _ = await first_token(engine, replace(request, max_tokens=2))
             turns.append(Turn(pair[1], warm, cold))
+            print(turns[-1], flush=True)
     finally:
         await engine.close()
     return turns

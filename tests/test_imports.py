@@ -33,6 +33,6 @@ def test_every_screen_is_light() -> None:
 def test_searching_and_quoting_are_light() -> None:
     program = (
         "import xiyou_tui.corpus.importer, xiyou_tui.corpus.retrieval, xiyou_tui.corpus.find, xiyou_tui.chat.answer, xiyou_tui.chat.client\n"
-        "import xiyou_tui.samples.store, xiyou_tui.samples.exchange, xiyou_tui.training.launch, xiyou_tui.training.run, xiyou_tui.models.registry"
+        "import xiyou_tui.samples.store, xiyou_tui.samples.exchange, xiyou_tui.training.launch, xiyou_tui.training.run, xiyou_tui.models.registry, xiyou_tui.models.vocabulary"
     )
     assert not modules_after(program) & {*HEAVY, "textual"}

@@ -55,6 +55,20 @@ while True:
     assert client.state == "off"
 
 
+async def test_a_long_prompt_is_waited_for_while_it_is_being_read(tmp_path: Path) -> None:
+    client = engine(tmp_path, """
+r = hear()
+for done in range(4):
+    time.sleep(0.4); say("prefill", r["id"], done=done, total=4)
+say("done", r["id"], "好", finish="stop")
+hear()
+""")  # fmt: skip
+    try:
+        assert (await collect(client))[-1].text == "好", "all in all it took longer than the patience, but it was never silent so long"
+    finally:
+        await client.close()
+
+
 async def test_rubbish_between_the_events_is_skipped(tmp_path: Path) -> None:
     client = engine(tmp_path, """
 r = hear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from xiyou_tui.chat.client import EngineClient
-from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, JudgeRequest
+from xiyou_tui.chat.engine import Engine
+from xiyou_tui.chat.protocol import EngineEvent, GenerateRequest, JudgeRequest, decode_event
 from xiyou_tui.errors import ChatError
 
 PASSAGES = ("孙悟空三次看破打杀，最后显出白骨夫人。", "唐僧念紧箍咒并写贬书赶走孙悟空，悟空含泪拜别回花果山。")
@@ -36,6 +38,7 @@ async def test_generation_streams_is_repeatable_and_reuses_the_prompt(engine: En
     first = await collect(engine, GenerateRequest("1", str(tiny_model), ASK, max_tokens=24, temperature=0.8, seed=5))
     assert [event.kind for event in first if event.kind != "token"] == ["loading", "loaded", "prefill", "done"]
     assert "".join(event.text for event in first if event.kind == "token") == first[-1].text
+    assert (first[-1].data["finish"], first[-1].data["tokens"]) == ("length", 24)
     again = await collect(engine, GenerateRequest("2", str(tiny_model), ASK, max_tokens=24, temperature=0.8, seed=5))
     assert again[-1].text == first[-1].text
     assert again[-1].data["reused"] == again[-1].data["prompt_tokens"] - 1
@@ -48,6 +51,19 @@ async def test_generation_streams_is_repeatable_and_reuses_the_prompt(engine: En
     finally:
         await cold.close()
     assert fresh[-1].text == third[-1].text, "an answer from the cache is the answer without it"
+
+
+def test_how_much_of_a_prompt_is_read_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    outlet, inlet = os.pipe()
+    read = Engine(inlet, idle=1.0)._reading("q")
+    read(512, 2000)
+    monkeypatch.setattr("xiyou_tui.chat.engine.READING_SECONDS", 0.0)
+    read(1024, 2000)
+    read(2000, 2000)
+    os.close(inlet)
+    with os.fdopen(outlet, "rb") as told:
+        lines = told.read().splitlines()
+    assert [decode_event(line) for line in lines] == [EngineEvent("prefill", "q", "", {"done": 1024, "total": 2000})]
 
 
 async def test_constrained_quotes_are_substrings_of_the_passage_they_name(engine: EngineClient, tiny_model: Path) -> None:

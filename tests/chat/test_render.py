@@ -67,6 +67,37 @@ def test_a_quote_is_found_in_the_passage_it_names(synopsis_retriever: Retriever,
     assert not answer.refused
 
 
+def test_what_is_said_over_and_over_is_shown_once(synopsis_retriever: Retriever, course: Course) -> None:
+    places = shown(course)
+    sentence, quote = f"{places[0].text.split('。')[0]}。", places[1].text[:10]
+    once = render_output(f"{sentence}[2]<q>{quote}</q>", course, synopsis_retriever, mode="retrieve", model="m", shown=places)
+    again = render_output(sentence * 3 + f"[2]<q>{quote}</q>" * 4, course, synopsis_retriever, mode="retrieve", model="m", shown=places)
+    assert [part.kind for part in once.parts[:2]] == ["summary", "evidence"]
+    assert again.parts == once.parts
+
+
+def test_a_sentence_that_was_cut_off_is_left_out(synopsis_retriever: Retriever, course: Course) -> None:
+    places = shown(course)
+    first, second = places[0].text.replace("\n", "").split("。")[:2]
+    whole, half = f"{first}。", second[:6]
+    for raw, cut, left in (
+        (whole + half, True, whole), (whole + half, False, whole + half), (whole, True, whole), (f"{whole}{half}[1]", True, whole + half),
+    ):  # fmt: skip
+        answer = render_output(raw, course, synopsis_retriever, mode="retrieve", model="m", shown=places, cut=cut)
+        assert "".join(part.text for part in answer.parts if part.source == "模型") == left
+    alone = render_output(half, course, synopsis_retriever, mode="retrieve", model="m", shown=places, cut=True)
+    assert not any(part.source == "模型" for part in alone.parts)
+
+
+@pytest.mark.parametrize("mode", ["retrieve", "closed"])
+def test_a_question_said_back_is_no_answer(synopsis_retriever: Retriever, course: Course, mode: Mode) -> None:
+    places = shown(course) if mode == "retrieve" else []
+    for raw in (QUESTION, "白骨精变成了什么？白骨精三次变成了谁?"):
+        answer = render_output(raw, course, synopsis_retriever, mode=mode, model="m", shown=places)
+        assert not any(part.source == "模型" for part in answer.parts)
+        assert not any("都有依据" in line for stage in answer.stages for line in stage.lines)
+
+
 def test_a_quote_that_is_not_in_the_text_is_no_evidence_and_is_marked(synopsis_retriever: Retriever, course: Course) -> None:
     places = shown(course)
     real = places[0].text[:7]

@@ -40,6 +40,11 @@ def test_what_it_does_not_say_is_not(retriever: Retriever, passages: list[Place]
     assert problem in "".join(verdict.problems)
 
 
+@pytest.mark.parametrize("sentence", ["你是《西游记》专家，你", "我是《西游记》专家，我来回答你。"])
+def test_talk_to_the_reader_finds_no_support_anywhere(retriever: Retriever, sentence: str) -> None:
+    assert not look_up(sentence, retriever).supported
+
+
 def test_a_deed_of_another_is_found_out(retriever: Retriever) -> None:
     false = look_up("孙悟空打死了玉面公主。", retriever)
     assert false.supported is False

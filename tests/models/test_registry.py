@@ -43,8 +43,34 @@ def test_a_whole_model_has_a_card(made: Path) -> None:
     assert json.dumps(card.as_record(), ensure_ascii=False)
 
 
+def test_parameters_are_counted_where_layers_are_quantised_differently(made: Path, tmp_path: Path) -> None:
+    from mlx_lm.utils import load_model, quantize_model, save_config, save_model
+
+    def bits_of(name: str, module: object) -> bool | dict[str, int | str]:
+        # As the mixed recipes of mlx-lm do it: what matters most is kept finer, and some layers are left alone.
+        if not hasattr(module, "to_quantized") or "o_proj" in name:
+            return False
+        return {"group_size": 32, "bits": 8, "mode": "affine"} if "embed" in name else {"group_size": 32, "bits": 4, "mode": "affine"}
+
+    import mlx.core as mx
+
+    mx.disable_compile()
+    model, config = load_model(made)
+    model, config = quantize_model(model, config, 32, 4, quant_predicate=bits_of)
+    save_model(tmp_path / "q", model)
+    save_config(config, tmp_path / "q" / "config.json")
+    shutil.copy(made / "tokenizer.json", tmp_path / "q")
+    card = inspect_model(tmp_path / "q")
+    assert card.bits == 4
+    assert card.parameters == inspect_model(made).parameters
+
+
 def test_each_kind_of_no_model_is_named(copy: Path, tmp_path: Path) -> None:
     assert code_of(tmp_path / "none") == "no-model"
+    (tmp_path / "model.gguf").touch()
+    with pytest.raises(ModelError, match="是一个文件") as caught:
+        inspect_model(tmp_path / "model.gguf")
+    assert "GGUF" in caught.value.next_step
     (tmp_path / "empty").mkdir()
     assert code_of(tmp_path / "empty") == "no-config"
     weights = copy / "model.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xiyou_tui.errors import TrainingError
-from xiyou_tui.training.datasets import document_mark, encode, encode_conversation, encode_prompt
+from xiyou_tui.training.datasets import begin_mark, document_mark, encode, encode_conversation, encode_prompt
 from xiyou_tui.training.packing import Row
 from xiyou_tui.training.recipe import Recipe
 
@@ -118,9 +119,37 @@ def test_chapters_stay_apart_and_held_out_ones_are_not_trained(tokenizer: Any, r
     assert all(row.name.startswith("第2回") for row in data.checks["held_out"])
 
 
+def test_the_mark_between_texts_may_stand_for_the_unknown_too(tokenizer: Any) -> None:
+    mark = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    assert mark not in (None, tokenizer.eos_token_id)
+    known = copy.deepcopy(getattr(tokenizer, "_tokenizer", tokenizer))
+    known.unk_token = "<|endoftext|>"
+    assert document_mark(known) == mark
+
+
 def test_general_text_is_mixed_to_its_share(tokenizer: Any, recipe_of: Callable[..., Recipe]) -> None:
     rows = [{"chapter": 1, "title": "", "text": "话说孙悟空到了。" * 60, "split": "train"}]
     rows += [{"chapter": 0, "title": "", "text": f"今天天气很好{index}。" * 20, "split": "general"} for index in range(20)]
     data = encode(rows, recipe_of(data__general_share=0.3), tokenizer)
     general = sum(row.targets for row in data.train if row.name.startswith("通用"))
     assert 0.25 < general / sum(row.targets for row in data.train) < 0.4
+
+
+class _Beginning:
+    """A tokenizer that begins texts with token 7, as those of Llama 3 and Gemma do."""
+
+    bos_token_id, eos_token_id = 7, 9
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        return ([7] if add_special_tokens else []) + [ord(character) for character in text]
+
+    def get_vocab(self) -> dict[str, int]:
+        return {}
+
+
+def test_chapters_begin_as_the_model_is_used_to(recipe_of: Callable[..., Recipe]) -> None:
+    assert begin_mark(_Beginning()) == 7
+    recipe = recipe_of()
+    rows = [{"chapter": 1, "title": "", "text": "石猴", "split": "train"}]
+    (row,) = encode(rows, recipe, _Beginning()).train
+    assert list(row.tokens) == [7, ord("石"), ord("猴"), 9]

@@ -53,6 +53,13 @@ def test_all_rows_that_are_trained_on_are_there_and_no_other(tmp_path: Path, tar
     assert (tmp_path / "out" / "test.jsonl").exists() == (len(trained) < len(ROWS[stage]))
 
 
+def test_only_a_qwen_gets_the_template_of_qwen(tmp_path: Path) -> None:
+    for name in ("Qwen/Qwen2.5-3B-Instruct", "HuggingFaceTB/SmolLM2-135M-Instruct"):
+        export_training("llamafactory", recipe_of("sft"), data_of("sft"), name, tmp_path / name)
+    templates = {settings_of(path).get("template") for path in tmp_path.glob("*/*/train.yaml")}
+    assert templates == {"qwen", None}
+
+
 @pytest.mark.parametrize("stage", ["dapt", "sft", "dpo"])
 def test_llama_factory_finds_every_column_it_is_told_of(tmp_path: Path, stage: str) -> None:
     export_training("llamafactory", recipe_of(stage), data_of(stage), "m", tmp_path)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from xiyou_tui.cli.train_telling import tell
 from xiyou_tui.errors import ModelError, TrainingError
 from xiyou_tui.models.making import practice_path
 from xiyou_tui.samples.model import new_sample
@@ -170,7 +171,7 @@ def test_abort_keeps_what_was_saved_before(tiny: Study, recipe_of: Callable[...,
 
 
 def test_stages_follow_one_another(tiny: Study, recipe_of: Callable[..., Recipe]) -> None:
-    for id in ("a", "b", "c"):
+    for id in "abcdef":
         tiny.connection.execute(
             "INSERT INTO preference (id, prompt, chosen, rejected, status, created) VALUES (?, ?, ?, ?, 'approved', 0)",
             (id, f"问{id}？", "是孙悟空。", "不知道，不知道。"),
@@ -192,6 +193,11 @@ def test_stages_follow_one_another(tiny: Study, recipe_of: Callable[..., Recipe]
     assert abs(found[0].loss - 0.6931) < 1e-3
     assert found[-1].loss < found[0].loss
     assert found[-1].accuracy == 1.0
+    # Tokens are those of both answers, and pairs have no perplexity.
+    assert found[0].tokens > 2 * len("是孙悟空")
+    checked = [event for event in runs[2].events().events if isinstance(event, happened.Evaluated)]
+    assert all(event.perplexity is None and "分对" in tell(event) for event in checked)
+    assert checked
     import mlx_lm
 
     trained = runs[2].trained()
@@ -266,6 +272,8 @@ def test_a_plan_can_be_tried_without_leaving_anything(tiny: Study, recipe_of: Ca
     without_footing = estimated.memory - estimated.parts["程序"]
     assert 0.4 < without_footing / measured.memory < 2.5
     views = preview_rows(tiny.places, plan, 100)
+    trained = sum(view.tokens for view in views if view.split == "train")
+    assert estimated.tokens == pytest.approx(trained * plan.recipe.epochs, rel=0.2)
     assert {view.split for view in views} == {"train", "validation"}
     for view in views:
         answers = "".join(text for text, target in view.pieces if target)

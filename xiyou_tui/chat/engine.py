@@ -9,6 +9,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from xiyou_tui.chat.protocol import (
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
 
     from xiyou_tui.chat.generation import LoadedModel
+
+# Seconds between two words on how much of a long prompt is read.
+READING_SECONDS = 2.0
 
 
 class Engine:
@@ -87,7 +91,11 @@ class Engine:
                 whole = self._whole_edition(model, request) if request.edition and request.constrained else None
                 self._emit(EngineEvent("prefill", name))
                 outcome = model.generate(
-                    request, lambda text: self._emit(EngineEvent("token", name, text)), lambda: name in self._stopped, whole
+                    request,
+                    lambda text: self._emit(EngineEvent("token", name, text)),
+                    lambda: name in self._stopped,
+                    whole,
+                    self._reading(name),
                 )
                 data = {
                     "tokens": outcome.tokens,
@@ -105,6 +113,18 @@ class Engine:
             self._report(error, record)
         finally:
             self._stopped.discard(name)
+
+    def _reading(self, name: str) -> Callable[[int, int], None]:
+        """Tells now and then how much of a prompt is read: whoever waits sees that it goes on."""
+        told = time.monotonic()
+
+        def read(done: int, total: int) -> None:
+            nonlocal told
+            if done < total and time.monotonic() - told >= READING_SECONDS:
+                told = time.monotonic()
+                self._emit(EngineEvent("prefill", name, "", {"done": done, "total": total}))
+
+        return read
 
     def _judge(self, record: dict[str, Any]) -> None:
         name = str(record.get("id", ""))

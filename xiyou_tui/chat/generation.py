@@ -68,10 +68,15 @@ class LoadedModel:
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else self.path
 
     def generate(
-        self, request: GenerateRequest, emit: Callable[[str], None], stopped: Callable[[], bool], whole: LLMatcher | None = None
+        self,
+        request: GenerateRequest,
+        emit: Callable[[str], None],
+        stopped: Callable[[], bool],
+        whole: LLMatcher | None = None,
+        read: Callable[[int, int], None] = lambda done, total: None,
     ) -> Outcome:
         """Generate an answer; `emit` gets each piece of text, `stopped` is asked between tokens, `whole` is the compiled grammar
-        over the edition that the request names. Raises PromptTooLong where the conversation does not fit the model's context."""
+        over the edition that the request names, `read` hears how many tokens of the prompt were read, of how many. Raises PromptTooLong where the conversation does not fit the model's context."""
         import mlx.core as mx
         from mlx_lm.generate import stream_generate
 
@@ -88,6 +93,7 @@ class LoadedModel:
         def progress(done: int, total: int) -> None:
             if stopped():
                 raise Stopped
+            read(done, total)
 
         text, tokens, first, finish = "", 0, 0.0, "length"
         generated: list[int] = []
@@ -103,7 +109,8 @@ class LoadedModel:
                 prefill_step_size=PREFILL_STEP,
                 prompt_progress_callback=progress,
             ):
-                tokens += response.finish_reason is None
+                # The end token is no part of the answer; the last one before the limit is.
+                tokens += response.finish_reason != "stop"
                 generated.append(int(response.token))
                 first = first or time.perf_counter() - started
                 if response.text:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from xiyou_tui.chat.generation import LoadedModel
+from xiyou_tui.chat.generation import PREFILL_STEP, LoadedModel
 from xiyou_tui.chat.prompt import neutral
 from xiyou_tui.chat.protocol import PromptTooLong
 
@@ -26,19 +26,41 @@ def probability_of_support(loaded: LoadedModel, sentence: str, passage: str) -> 
     if limit and len(prompt) + 16 > limit:
         raise PromptTooLong(f"评审的原文有 {len(prompt)} 个词元，模型最多读 {limit} 个。")
     with _without_adapter(loaded.model):
-        yes, no = (_likelihood(loaded, prompt, answer) for answer in (YES, NO))
+        yes, no = _likelihoods(loaded, prompt, (YES, NO))
     return 1 / (1 + math.exp(max(-60.0, min(60.0, no - yes))))
 
 
-def _likelihood(loaded: LoadedModel, prompt: list[int], answer: str) -> float:
-    """The mean log-probability of the answer's tokens after the prompt: the longer answer is not punished for its length."""
-    import mlx.core as mx
+def _likelihoods(loaded: LoadedModel, prompt: Sequence[int], answers: Sequence[str]) -> list[float]:
+    """The mean log-probability of each answer's tokens after the prompt: the longer answer is not punished for its length.
 
-    wanted = [int(token) for token in loaded.tokenizer.encode(answer, add_special_tokens=False)]
-    logits = loaded.model(mx.array([prompt + wanted[:-1]]))[0, len(prompt) - 1 :, :].astype(mx.float32)
-    logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-    mean = mx.take_along_axis(logprobs, mx.array(wanted)[:, None], axis=-1).mean()
-    return float(mean.item())  # type: ignore[arg-type]
+    The prompt is read once for all, and the vocabulary computed for the answers' tokens only.
+    """
+    import mlx.core as mx
+    from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
+
+    found, cache = [], None
+    for answer in answers:
+        cache = cache or _read(loaded, prompt[:-1])
+        wanted = [int(token) for token in loaded.tokenizer.encode(answer, add_special_tokens=False)]
+        logits = loaded.model(mx.array([[prompt[-1], *wanted[:-1]]]), cache=cache)[0].astype(mx.float32)
+        logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        mean = mx.take_along_axis(logprobs, mx.array(wanted)[:, None], axis=-1).mean()
+        found.append(float(mean.item()))  # type: ignore[arg-type]
+        if not can_trim_prompt_cache(cache) or trim_prompt_cache(cache, len(wanted)) != len(wanted):
+            cache = None
+    return found
+
+
+def _read(loaded: LoadedModel, tokens: Sequence[int]) -> Any:
+    """A cache of its own that holds the tokens."""
+    import mlx.core as mx
+    from mlx_lm.models.cache import make_prompt_cache
+
+    cache = make_prompt_cache(loaded.model)
+    for start in range(0, len(tokens), PREFILL_STEP):
+        loaded.model(mx.array([tokens[start : start + PREFILL_STEP]]), cache=cache)
+        mx.eval([layer.state for layer in cache])
+    return cache
 
 
 @contextmanager

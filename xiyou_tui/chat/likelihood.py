@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xiyou_tui.chat.generation import LoadedModel
+from xiyou_tui.training.datasets import begin_mark
 
 # A longer text is read in pieces of so many tokens, each without what came before: their logits must fit in memory.
 PIECE = 384
@@ -18,11 +19,11 @@ def text_likelihood(loaded: LoadedModel, text: str) -> tuple[float, int]:
     import mlx.core as mx
 
     tokens = [int(token) for token in loaded.tokenizer.encode(text, add_special_tokens=False)]
-    first = getattr(loaded.tokenizer, "bos_token_id", None)
+    first = begin_mark(loaded.tokenizer)
     total, counted = 0.0, 0
     for start in range(0, len(tokens), PIECE):
         piece = tokens[start : start + PIECE]
-        row = [int(first), *piece] if first is not None else piece
+        row = [first, *piece] if first is not None else piece
         if len(row) < 2:
             continue
         logits = loaded.model(mx.array([row[:-1]]))[0].astype(mx.float32)

@@ -103,7 +103,8 @@ class EngineEvent:
     """One event of a kind in KINDS; `request` is "" where it concerns none.
 
     `text` holds the tokens of a token event, the whole output of a done event, the message of a failed one; `data` the rest
-    (done: tokens, seconds, first_token_seconds, finish "stop|length|stopped|repetition"; failed: code, next_step).
+    (done: tokens, seconds, first_token_seconds, finish "stop|length|stopped|repetition"; prefill, after the first: done, total;
+    failed: code, next_step).
     """
 
     kind: str

@@ -20,6 +20,7 @@ MODEL_SOURCE = "模型"
 # Own words longer than this are cut: an answer is no essay, and endless output must not stall the checks.
 MOST_SENTENCES = 40
 Unverified = Literal["mark", "drop"]
+_ENDS = tuple("。！？!?…：:")
 
 
 @dataclass
@@ -46,43 +47,57 @@ def render_output(
     shown: Sequence[Place] = (),
     unverified: Unverified = "mark",
     stopped: bool = False,
+    cut: bool = False,
     judge_model: Judge | None = None,
 ) -> Answer:
     """The verified answer that `raw` amounts to, whatever it holds.
 
     Quotes become evidence only where their text stands in the edition; everything else is the model's words, each sentence
     checked against the passages shown (closed book: against passages searched for it) and marked or dropped where nothing
-    supports it. An output of which nothing holds is turned into a refusal.
+    supports it. An output of which nothing holds is turned into a refusal. With `cut` (the model was at its limit, or went
+    in circles) a last sentence without an end is left out: half a sentence can say the opposite of the whole.
     """
     started, course = course.clock(), course.branch()
     edition, passages = course.edition, tuple(shown)
     draft = _Draft([], [])
     problems: list[str] = []
-    dropped = checked = 0
-    for piece in parse_output(raw):
+    dropped = checked = held = 0
+    said: set[str] = set()
+    pieces = parse_output(raw)
+    for number, piece in enumerate(pieces, 1):
         if checked >= MOST_SENTENCES:
             break
         if isinstance(piece, Quote):
             place = locate_quote(piece.text if piece.closed else trim_open_quote(piece.text), edition, passages, piece.number)
             if place is not None:
-                draft.parts.append(Part("evidence", place.text, draft.cite(place)))
+                quoted = Part("evidence", place.text, draft.cite(place))
+                # A small model falls into repeating itself: said once is enough.
+                if draft.parts[-1:] != [quoted]:
+                    draft.parts.append(quoted)
                 continue
             piece = Words(plain_words(piece.text))
             if len(piece.text.strip()) >= 8:
                 problems.append(f"引号里的话原文没有，已按模型的话处理：{piece.text[:20]}")
         cited = tuple(passages[number - 1] for number in piece.references if 1 <= number <= len(passages))
-        for sentence in sentences_of(piece.text):
+        sentences = sentences_of(piece.text)
+        if cut and number == len(pieces) and not piece.references and sentences and not sentences[-1].endswith(_ENDS):
+            problems.append(f"没有写完，已略去：{sentences.pop()[:20]}")
+        for sentence in sentences:
             checked += 1
             if checked > MOST_SENTENCES:
                 break
+            if sentence in said:
+                continue
+            said.add(sentence)
             verdict = _check(sentence, cited, passages, retriever, judge_model)
+            held += verdict.supported is True
             problems += [f"{sentence[:16]}…：{problem}" for problem in verdict.problems]
             if verdict.supported is False and unverified == "drop":
                 dropped += 1
                 continue
             index = draft.cite(verdict.place) if verdict.supported and verdict.place is not None else None
             draft.parts.append(Part("summary", sentence, index, verdict.supported, MODEL_SOURCE))
-    course.stage("核对", problems[:12] or [f"{checked} 句都有依据" if checked else "没有可核对的句子"], started)
+    course.stage("核对", problems[:12] or [f"{held} 句都有依据" if held else "没有可核对的句子"], started)
     return _settle(draft, course, mode, model, raw=raw, dropped=dropped, stopped=stopped)
 
 
@@ -91,6 +106,14 @@ def _check(
 ) -> Verdict:
     if REFUSAL in sentence:
         return Verdict(None)
+    verdict = _look(sentence, cited, passages, retriever, judge_model)
+    # A question tells nothing, least of all the one that was asked: its words stand in the evidence, but it can't be the answer.
+    return Verdict(None) if verdict.supported and sentence.endswith(("？", "?")) else verdict
+
+
+def _look(
+    sentence: str, cited: tuple[Place, ...], passages: tuple[Place, ...], retriever: Retriever, judge_model: Judge | None
+) -> Verdict:
     if not passages:
         return look_up(sentence, retriever, judge_model=judge_model)
     first = verify_sentence(sentence, cited or passages, retriever, judge_model=judge_model)

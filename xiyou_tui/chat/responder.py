@@ -129,6 +129,8 @@ class Responder:
         settings: Settings,
         history: Sequence[Exchange],
     ) -> AsyncIterator[ChatEvent]:
+        from xiyou_tui.training.run import name_adapter
+
         started, stream, done = Course.clock(), StreamText(), EngineEvent("done")
         whole = mode == "closed" and settings.text("chat.closed_quotes") == "on"
         if whole:
@@ -163,9 +165,10 @@ class Responder:
             course,
             retriever,
             mode=mode,
-            model=Path(model).name + (f" + {Path(adapter).name}" if adapter else ""),
+            model=Path(model).name + (f" + {name_adapter(Path(adapter))}" if adapter else ""),
             shown=prompt.shown if mode == "retrieve" else (),
             stopped=done.data.get("finish") == "stopped",
+            cut=done.data.get("finish") in ("length", "repetition"),
             unverified=_unverified(settings),
             judge_model=self._judge(model, adapter) if settings.text("chat.judge") == "on" else None,
         )
@@ -311,7 +314,8 @@ def _state_text(event: EngineEvent) -> str:
         case "loaded":
             return f"模型已装入（{event.data.get('seconds', 0)} 秒）"
         case "prefill":
-            return "正在读问题和依据…"
+            total = int(event.data.get("total", 0))
+            return "正在读问题和依据…" + (f"（{int(event.data.get('done', 0)) / total:.0%}）" if total else "")
     return ""
 
 

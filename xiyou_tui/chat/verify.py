@@ -80,8 +80,8 @@ def verify_sentence(
     wrong = [number for number in chapters if number not in shown]
     if wrong:
         problems.append(f"第 {'、'.join(map(str, wrong))} 回不在依据里")
-    # Numbers are compared by value below, so they do not count as words.
-    needs = needs_of(retriever.analyse(re.sub(r"[0-9０-９]+", " ", sentence)))
+    # Numbers are compared by value below, so they do not count as words; nor does the model's talk to the reader (你是专家).
+    needs = needs_of(retriever.analyse(re.sub(r"[0-9０-９你您我]+", " ", sentence)))
     if not needs.names and not needs.runs:
         return Verdict(None if not problems else False, None, 0.0, tuple(problems))
     best: Verdict | None = None

@@ -37,9 +37,10 @@ def tell(event: Event) -> str:
     if isinstance(event, Stepped):
         return f"{event.step}/{event.of} 步  损失 {event.loss:.3f}  {event.tokens_per_second:,.0f} 词元/秒  还要 {duration_text(event.eta)}"
     if isinstance(event, Evaluated):
-        return f"  第 {event.step} 步评测 {event.name}：损失 {event.loss:.3f}，困惑度 {event.perplexity:,.1f}" + (
-            "（最好）" if event.best else ""
-        )
+        told = f"，困惑度 {event.perplexity:,.1f}" if event.perplexity is not None else ""
+        if event.margin is not None and event.accuracy is not None:
+            told = f"，偏好差 {event.margin:+.3f}，分对 {event.accuracy:.0%}"
+        return f"  第 {event.step} 步评测 {event.name}：损失 {event.loss:.3f}{told}" + ("（最好）" if event.best else "")
     if isinstance(event, Sampled):
         return f"  问：{event.prompt}  答：{event.answer.replace(chr(10), ' ')[:60]}"
     return f"  注意：{event.message}" if isinstance(event, Warned) else ""

@@ -18,6 +18,7 @@ from xiyou_tui.corpus.events import AnchoredEvent, Event, anchor, anchor_events,
 from xiyou_tui.corpus.evidence import Evidence, Weigher
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import Entry, Lexicon, load_lexicon
+from xiyou_tui.corpus.likeness import QuestionIndex
 from xiyou_tui.corpus.model import Edition, Place
 from xiyou_tui.corpus.modern import load_modern
 from xiyou_tui.corpus.passages import cut_passages
@@ -35,6 +36,7 @@ class Tuning:
     best_event: float = 0.5
     second_event: float = 0.5
     asked: float = 0.5
+    asked_before: float = 0.1
     neighbour: float = 0.03
     chapter: float = 1.4
     within: float = 0.4
@@ -99,6 +101,8 @@ class Retriever:
         self.events = _anchored(edition, events)
         self.sentences = GramIndex([_sentence(item.event) for item in self.events])
         self._asked = GramIndex([fold_loosely("\n".join(item.event.asks)) for item in self.events])
+        self._asks = [number for number, item in enumerate(self.events) for _ in item.event.asks]
+        self._questions = QuestionIndex([ask for item in self.events for ask in item.event.asks], self.lexicon)
         self._glosses = GramIndex([_described(entry) for entry in self.lexicon.entries])
         self._chapter_of = [passage.chapter for passage in self.passages]
         self._sizes = Counter(self._chapter_of)
@@ -165,7 +169,21 @@ class Retriever:
             beside = passages.get(number - 1, 0.0) + passages.get(number + 1, 0.0)
             score = (passages.get(number, 0.0) + tuning.neighbour * beside + chapters.get(chapter, 0.0)) / total
             ranked.append((-score - tuning.named_chapter if chapter in named else -score, number))
-        return [(number, -score) for score, number in heapq.nsmallest(CANDIDATES, ranked)]
+        best = [(number, -score) for score, number in heapq.nsmallest(CANDIDATES, ranked)]
+        return self._asked_before(query.question, best, allowed)
+
+    def _asked_before(self, question: str, ranked: list[tuple[int, float]], allowed: set[int] | None) -> list[tuple[int, float]]:
+        """Where the question is one of ours in other words, the passages that answer it come first."""
+        lifted: dict[int, float] = {}
+        best = ranked[0][1] if ranked else 0.0
+        for near in self._questions.nearest(question):
+            number = self._reach[self._asks[near.number]][0][0]
+            if allowed is None or number in allowed:
+                lifted.setdefault(number, best + self.tuning.asked_before * near.share)
+        if not lifted:
+            return ranked
+        scores = dict(ranked) | lifted
+        return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]
 
     def _add(self, sums: _Sums, feature: Feature, in_texts: Postings, in_sentences: Postings) -> None:
         """Add what one feature gives to each passage, event and chapter."""

@@ -50,7 +50,9 @@ class SystemSpec:
     @property
     def backing(self) -> str:
         """The model's name with that of the adapter on it; empty where there is none."""
-        adapter = f"+{Path(self.adapter).name}" if self.adapter else ""
+        from xiyou_tui.training.run import name_adapter
+
+        adapter = f"+{name_adapter(Path(self.adapter))}" if self.adapter else ""
         return f"{self.model_name or Path(self.model).name}{adapter}"
 
     @property

@@ -71,7 +71,6 @@ def make_practice_model(
         )
     progress({"step": 1, "of": 4, "what": "学词表", "characters": characters})
     tokenizer = train_tokenizer(material, shape.vocabulary)
-    counted = sum(len(encoding.ids) for encoding in tokenizer.encode_batch(material, add_special_tokens=False))
     progress({"step": 2, "of": 4, "what": "造权重", "vocabulary": tokenizer.get_vocab_size()})
     draft = directory.parent / f".{directory.name}.{os.getpid()}"
     with explained(directory):
@@ -84,7 +83,7 @@ def make_practice_model(
             digest = hashlib.sha256("\0".join(material).encode()).hexdigest()[:16]
             write_json(draft / MARKER, {
                 "kind": "practice", "name": "练手模型", "made": time.time(), "title": title, "edition": edition, "text_hash": digest,
-                "seed": seed, "parameters": parameters, "tokens_per_character": round(counted / characters, 4),
+                "seed": seed, "parameters": parameters,
                 "note": "几十万参数，只为看清训练和问答怎样运作；它不懂《西游记》。",
             })  # fmt: skip
             _sync(draft)

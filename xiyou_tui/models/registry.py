@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ MARKER = "xiyou-model.json"
 # Up to this size a model's whole content makes its hash; above it, a sample of blocks does.
 WHOLE_HASH_BYTES = 64 * 2**20
 BLOCK = 4096
+_WANTED = "选含有 config.json 和 *.safetensors 的 MLX 模型目录；GGUF 和 PyTorch 权重要先转成 MLX。"
 # Names that mlx-lm 0.32 loads with the code of another architecture.
 REMAPPED = {
     "mistral": "llama", "llava": "mistral3", "phi-msft": "phixtral", "falcon_mamba": "mamba", "joyai_llm_flash": "deepseek_v3",
@@ -81,11 +83,13 @@ def list_models(places: Places) -> list[ModelCard]:
 
 def inspect_model(path: Path) -> ModelCard:
     """The card of the model at `path`; raises ModelError that says what is missing or broken."""
+    if path.is_file():
+        raise _refuse(f"{path} 是一个文件，不是模型目录", _WANTED, "no-model")
     if not path.is_dir():
         raise _refuse(f"没有这个模型目录：{path}", "检查路径；练手模型用 xiyou train practice 做。", "no-model")
     config = _read_json(path / "config.json")
     if config is None:
-        raise _refuse(f"{path} 里没有 config.json", "选含有 config.json 和 *.safetensors 的 MLX 模型目录。", "no-config")
+        raise _refuse(f"{path} 里没有 config.json", _WANTED, "no-config")
     shape = {**config, **config.get("text_config", {})} if isinstance(config.get("text_config"), dict) else config
     architecture = str(config.get("model_type", ""))
     if not knows_architecture(architecture):
@@ -114,7 +118,7 @@ def inspect_model(path: Path) -> ModelCard:
         path=path,
         name=str(marker.get("name") or path.name),
         architecture=architecture,
-        parameters=_count(tensors, bits),
+        parameters=_count(tensors, quantization),
         bytes=sum(file.stat().st_size for file in files),
         bits=bits,
         vocabulary=int(shape.get("vocab_size", 0)),
@@ -192,16 +196,17 @@ def _check_index(path: Path, present: set[str]) -> None:
         raise _refuse(f"{path} 缺 {len(missing)} 个权重文件，如 {missing[0]}", "把这个模型下载完整。", "missing-weights")
 
 
-def _count(tensors: Mapping[str, tuple[str, tuple[int, ...]]], bits: int) -> int:
+def _count(tensors: Mapping[str, tuple[str, tuple[int, ...]]], quantization: Mapping[str, Any]) -> int:
+    # Layers may be quantised each in its own way, so packed weights are counted by their scales: one for each group.
     total = 0
-    for name, (kind, shape) in tensors.items():
-        count = 1
-        for dimension in shape:
-            count *= dimension
-        if kind == "U32" and bits < 16:
-            total += count * 32 // bits
-        elif not name.endswith((".scales", ".biases")):
-            total += count
+    for name, (_, shape) in tensors.items():
+        layer = name.rpartition(".")[0]
+        if name.endswith(".scales"):
+            own = quantization.get(layer)
+            group = own.get("group_size") if isinstance(own, dict) else None
+            total += math.prod(shape) * int(group or quantization.get("group_size", 64))
+        elif not name.endswith((".weight", ".biases")) or f"{layer}.scales" not in tensors:
+            total += math.prod(shape)
     return total
 
 

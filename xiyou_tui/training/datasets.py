@@ -112,13 +112,13 @@ def end_tokens(tokenizer: Any) -> list[str]:
 
 def _encode_chapters(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any) -> Encoded:
     # A chapter stands between two end-of-text marks: its first token is predicted too, and the model learns that texts end.
-    mark = document_mark(tokenizer)
+    mark, begin = document_mark(tokenizer), begin_mark(tokenizer)
     cut: dict[str, list[Row]] = {}
     for number, row in enumerate(rows):
         # Most editions carry the title as the chapter's first paragraph.
         titled = not row["title"] or row["text"].startswith(row["title"])
         text = row["text"] if titled else f"{row['title']}\n{row['text']}"
-        tokens = [mark, *tokenizer.encode(text, add_special_tokens=False), mark]
+        tokens = [mark if begin is None else begin, *tokenizer.encode(text, add_special_tokens=False), mark]
         name = f"第{row['chapter']}回" if row["chapter"] else f"通用{number}"
         cut.setdefault(row["split"], []).extend(cut_windows(name, tokens, recipe.max_length))
     train, warnings = list(cut.get("train", ())), []
@@ -155,9 +155,16 @@ def _encode_pairs(rows: Sequence[dict[str, Any]], recipe: Recipe, tokenizer: Any
 
 def document_mark(tokenizer: Any) -> int:
     """The token that stands between texts: <|endoftext|> where the vocabulary has it, else the end token."""
-    number = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    return int(number if number is not None and number != unknown else tokenizer.eos_token_id)
+    # The vocabulary is asked, since some models (SmolLM2, GPT-2) have the same mark stand for what is unknown.
+    return int(tokenizer.get_vocab().get("<|endoftext|>", tokenizer.eos_token_id))
+
+
+def begin_mark(tokenizer: Any) -> int | None:
+    """The token with which texts begin, for tokenizers that put one there themselves (Llama 3, Gemma); None for others."""
+    begin = getattr(tokenizer, "bos_token_id", None)
+    if begin is None:
+        return None
+    return int(begin) if list(tokenizer.encode("书"))[:1] == [begin] else None
 
 
 def require_template(tokenizer: Any) -> None:

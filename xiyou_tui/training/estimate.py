@@ -10,14 +10,17 @@ from itertools import pairwise
 from xiyou_tui.errors import TrainingError
 from xiyou_tui.models.machine import available_memory
 from xiyou_tui.models.registry import ModelCard
+from xiyou_tui.models.vocabulary import count_tokens
 from xiyou_tui.storage.places import Places
 from xiyou_tui.training.events import Stepped
 from xiyou_tui.training.plan import Plan
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.training.run import list_runs
 
-# Tokens per character of classical Chinese with a Qwen vocabulary; a practice model carries its own measured figure.
+# Tokens per character of classical Chinese with a Qwen vocabulary, where the model's own can't be read.
 TOKENS_PER_CHARACTER = 0.83
+# Characters of the data, evenly spread, of which the tokens are counted.
+SAMPLE = 3000
 # Bytes the process and the framework take before any weight is loaded (measured on Linux; a Mac is close).
 FOOTING = 400 * 2**20
 VERDICTS = {"fits": "够用", "tight": "偏紧", "too-big": "放不下"}
@@ -54,13 +57,16 @@ class Estimate:
 def estimate_plan(plan: Plan, places: Places) -> Estimate:
     """Memory and time of a plan on this machine. Time comes from earlier runs of the same model here, else it is not known yet."""
     recipe, card = plan.recipe, plan.card
-    length = _row_length(plan)
+    per_character = tokens_per_character(plan)
+    length = recipe.max_length
+    if recipe.stage != "dapt":
+        length = min(length, math.ceil(plan.data.longest() * per_character) + 32)
     parts = memory_parts(recipe, card, length)
     available = available_memory()
-    tokens = math.ceil(plan.data.characters * _tokens_per_character(card) * recipe.epochs)
+    tokens = math.ceil(plan.data.characters * per_character * recipe.epochs)
     rows = plan.data.count("train", "general")
     if recipe.stage == "dapt":
-        rows = max(rows, math.ceil(plan.data.characters * _tokens_per_character(card) / recipe.max_length))
+        rows = max(rows, math.ceil(plan.data.characters * per_character / recipe.max_length))
     steps = max(1, math.ceil(rows * recipe.epochs / (recipe.batch * recipe.accumulate)))
     if recipe.max_steps and recipe.max_steps < steps:
         tokens, steps = tokens * recipe.max_steps // steps, recipe.max_steps
@@ -120,6 +126,13 @@ def trainable_parameters(recipe: Recipe, card: ModelCard) -> int:
     return layers * (recipe.rank * sum(into + out for into, out in shapes) + magnitude)
 
 
+def tokens_per_character(plan: Plan) -> float:
+    """Tokens that a character of the plan's data takes in the model's vocabulary: 0.8 with one made for Chinese, 2 with an English one."""
+    text = plan.data.sample(SAMPLE)
+    count = count_tokens(plan.card.path, text)
+    return count / len(text) if count and text else TOKENS_PER_CHARACTER
+
+
 def measured_step(places: Places, plan: Plan) -> float | None:
     """Seconds that a step of the plan should take: from the newest run of the same model, stage and kind of weights here.
 
@@ -142,16 +155,6 @@ def measured_step(places: Places, plan: Plan) -> float | None:
                 scale = recipe.batch * recipe.accumulate / (known.batch * known.accumulate)
                 return took[len(took) // 2] * scale * (recipe.max_length / known.max_length if recipe.stage == "dapt" else 1)
     return None
-
-
-def _tokens_per_character(card: ModelCard) -> float:
-    return float(card.marker.get("tokens_per_character") or TOKENS_PER_CHARACTER)
-
-
-def _row_length(plan: Plan) -> int:
-    if plan.recipe.stage == "dapt":
-        return plan.recipe.max_length
-    return min(plan.recipe.max_length, math.ceil(plan.data.longest() * _tokens_per_character(plan.card)) + 32)
 
 
 def _advise(recipe: Recipe, parts: dict[str, int]) -> tuple[str, ...]:

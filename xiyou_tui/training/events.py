@@ -74,13 +74,13 @@ class Stepped(Event):
 
 @dataclass(frozen=True, slots=True)
 class Evaluated(Event):
-    """Loss and perplexity on one data set that was not trained on (`held_out`, `validation`, `general`)."""
+    """Loss and perplexity (none for DPO) on one data set that was not trained on (`held_out`, `validation`, `general`)."""
 
     kind: ClassVar[str] = "evaluation"
     step: int
     name: str
     loss: float
-    perplexity: float
+    perplexity: float | None
     tokens: int
     best: bool = False
     margin: float | None = None

@@ -114,7 +114,8 @@ def _llama_settings(recipe: Recipe, stage: str, model: str, tested: bool) -> dic
     }  # fmt: skip
     if stage == "dapt":
         settings["packing"] = True
-    else:
+    elif "qwen" in model.lower():
+        # For other models LLaMA-Factory reads the template in the tokenizer, which is what our own trainer does.
         settings["template"] = "qwen"
     if recipe.adapter != "full":
         target = "all" if recipe.targets == "all" else ",".join(ATTENTION)

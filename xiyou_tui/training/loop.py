@@ -70,7 +70,7 @@ class Loop:
             took = time.monotonic() - started
             self._require_finite(step, result)
             self._loss = result.loss
-            tokens = self._position.tokens + result.count
+            tokens = self._position.tokens + result.tokens
             self._position = replace(self._position, step=step, tokens=tokens, seconds=self._position.seconds + took)
             left = (time.monotonic() - begun) / (step - first) * (self._steps - step)
             self._writer.write(
@@ -83,7 +83,7 @@ class Loop:
                     rate,
                     result.norm,
                     tokens,
-                    result.count / took,
+                    result.tokens / took,
                     mx.get_peak_memory(),
                     left,
                     result.margin,
@@ -159,7 +159,7 @@ class Loop:
                     step,
                     name,
                     result.loss,
-                    math.exp(min(50.0, result.loss)),
+                    math.exp(min(50.0, result.loss)) if result.margin is None else None,
                     result.count,
                     index == 0 and better,
                     result.margin,

@@ -315,6 +315,15 @@ def list_runs(places: Places) -> list[RunDirectory]:
     return [RunDirectory(path) for path in list_directories(places.runs) if (path / "meta.json").exists()]
 
 
+def name_adapter(adapter: Path) -> str:
+    """What to call an adapter directory: a run's checkpoint by the run's name and step, another one by its own name."""
+    run = RunDirectory(adapter.parent.parent)
+    if adapter.parent.name != "checkpoints" or not (run.path / "meta.json").exists():
+        return adapter.name
+    step = adapter.name.removeprefix("step-").lstrip("0") or "0"
+    return f"{run.name} · 第 {step} 步" if step.isdigit() else run.name
+
+
 def find_run(places: Places, name: str) -> RunDirectory:
     """The run with this id, its beginning, or this name; `last` is the newest. Raises TrainingError unless just one fits."""
 

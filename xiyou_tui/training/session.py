@@ -31,11 +31,12 @@ DTYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one optimizer step gave: mean loss per target, norm of the gradient, how many targets; margin and accuracy for DPO."""
+    """What one optimizer step gave: mean loss per target (DPO: per pair), norm of the gradient, how many targets it computed
+    (DPO: of both answers); margin and accuracy for DPO."""
 
     loss: float
     norm: float
-    count: int
+    tokens: int
     margin: float | None = None
     accuracy: float | None = None
 
@@ -90,7 +91,7 @@ class Session:
         mx.random.seed(step_seed(self.recipe.seed, number, ranks.rank))
         self.model.train()
         batches = [self.make(rows) for rows in self.schedule.batches(number, ranks.rank, ranks.size)]
-        (count,) = ranks.total(sum(batch.count for batch, _ in batches))
+        count, tokens = ranks.total(sum(batch.count for batch, _ in batches), sum(batch.positions.size for batch, _ in batches))
         gradients: Any = None
         totals = mx.zeros(3)
         for batch, reference in batches:
@@ -109,7 +110,7 @@ class Session:
         self.optimizer.update(self.model, gradients)
         mx.eval(self.model.trainable_parameters(), self.optimizer.state, totals, norm)
         loss, margin, right = _means(totals, count)
-        return StepResult(loss, _numbers(norm[None])[0], count, *((margin, right) if self.data.pairs else (None, None)))
+        return StepResult(loss, _numbers(norm[None])[0], tokens, *((margin, right) if self.data.pairs else (None, None)))
 
     def _over_ranks(self, totals: mx.array, gradients: Any) -> tuple[mx.array, Any]:
         if gradients is None:
@@ -126,7 +127,7 @@ class Session:
         batch, reference = self.make(items)
         (loss, _), gradients = self._gradients(batch, reference, batch.count)
         mx.eval(loss, gradients)
-        return batch.count
+        return batch.positions.size
 
     def check(self, name: str) -> CheckResult:
         """The loss on a data set that is not trained on, in evaluation mode: a plain mean over all its targets."""

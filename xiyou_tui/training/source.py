@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,11 @@ class TrainingData:
     def longest(self) -> int:
         """Characters of the longest row (for DAPT, of the longest chapter)."""
         return max((_length(row) for row in self.rows), default=0)
+
+    def sample(self, size: int) -> str:
+        """At most `size` characters, from the beginnings of up to twenty rows spread evenly over all."""
+        chosen = self.rows[:: max(1, math.ceil(len(self.rows) / 20))]
+        return "".join(_text(row)[: size // len(chosen)] for row in chosen)[:size]
 
     def dump(self) -> bytes:
         """The rows as JSON lines."""
@@ -328,9 +334,13 @@ def _key(question: str) -> str:
 
 
 def _length(row: dict[str, Any]) -> int:
+    return len(_text(row))
+
+
+def _text(row: dict[str, Any]) -> str:
     if "text" in row:
-        return len(row["text"])
-    return sum(len(turn["content"]) for turn in row["messages"]) + len(row.get("chosen", "")) + len(row.get("rejected", ""))
+        return str(row["text"])
+    return "".join(str(turn["content"]) for turn in row["messages"]) + str(row.get("chosen", "")) + str(row.get("rejected", ""))
 
 
 def _dump(row: dict[str, Any]) -> bytes:

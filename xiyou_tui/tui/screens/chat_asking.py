@@ -89,11 +89,12 @@ class ChatAsking(ModeScreen):
     def model_name(self) -> str:
         """The name of the model that would answer; "" where there is none."""
         from xiyou_tui.models.registry import practice_directory
+        from xiyou_tui.training.run import name_adapter
 
         chosen = self.study.settings.text("chat.model")
         path = Path(chosen).expanduser() if chosen else practice_directory(self.study.places)
         adapter = self.study.settings.text("chat.adapter")
-        return f"{name_model(path.name)}{' + ' + Path(adapter).name if adapter else ''}" if path.is_dir() else ""
+        return f"{name_model(path.name)}{' + ' + name_adapter(Path(adapter)) if adapter else ''}" if path.is_dir() else ""
 
     # What is shown around the answers.
 

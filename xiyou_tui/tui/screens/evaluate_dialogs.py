@@ -19,6 +19,7 @@ from xiyou_tui.evaluation.questions import QuestionSet, find_set, list_sets
 from xiyou_tui.evaluation.systems import HELP, MODES, NEEDS_MODEL, SystemMode
 from xiyou_tui.study import Study
 from xiyou_tui.training.recipe import PRACTICE
+from xiyou_tui.training.run import name_adapter
 from xiyou_tui.tui.screens.dialogs import Dialog
 from xiyou_tui.tui.screens.train_dialogs import PickDialog
 from xiyou_tui.tui.shelf import Pick, known_directories, list_shelf, model_picks
@@ -96,7 +97,7 @@ class NewEvaluation(Dialog[Wish]):
         rows += [(mode, "方式" if mode == "extract" else "", f"{'■' if mode in self._modes else '□'} {label}　", HELP[mode]) for mode, label in MODES.items()]
         rows += [
             ("model", "模型", self._models.get(self._model, self._model) if model else "（摘引不用）", ""),
-            ("adapter", "适配器", (Path(self._adapter).name if self._adapter else "（不用）") if model else "（摘引不用）", "检索和内化用它，对照不用" if model and self._adapter else ""),
+            ("adapter", "适配器", (name_adapter(Path(self._adapter)) if self._adapter else "（不用）") if model else "（摘引不用）", "检索和内化用它，对照不用" if model and self._adapter else ""),
             ("limit", "题数", f"抽 {self._limit} 题　" if self._limit else "全部", "各题型按比例" if self._limit else ""),
             ("noise", "干扰", f"换进 {self._noise} 段　" if self._noise else "不掺" if model else "（摘引不用）", "给模型看的原文里换进不相干的，看答得还准不准" if self._noise and model else ""),
             ("begin", "", "▶ 开始", ""),
