@@ -12,7 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "训练：start · list · show"),
     "chat": ("chat", "问答：ask"),
     "eval": ("eval", "评测：run 跑题集 · list · show · compare 比较 · report 报告"),
-    "model": ("model", "模型：get 下载底座 · list · show · add · use · remove"),
+    "model": ("model", "模型：get 下载底座 · list · use · fuse 合并 · quantise 量化 · export 导出"),
     "demo": ("demo", "不开界面，把读、造样本、训练、问答走一遍"),
     "doctor": ("doctor", "检查终端、字体宽度、MLX、磁盘和网络设置"),
     "where": ("where", "列出所有文件放在哪里"),

@@ -1,4 +1,4 @@
-"""`xiyou model`: fetch a base model, list what there is, look at one, add a directory, choose one for the chat, remove one."""
+"""`xiyou model`: fetch a base model, list what there is, look at one, add, choose, remove one; `model_making` adds fuse, quantise, export."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from xiyou_tui.cli import model_get
 from xiyou_tui.cli.commands import CommandParser
+from xiyou_tui.cli.model_making import add_making
 from xiyou_tui.cli.output import emit
 from xiyou_tui.errors import ModelError
 from xiyou_tui.models.download import origin_facts
@@ -26,7 +27,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _parser() -> CommandParser:
-    parser = CommandParser("xiyou model", "模型：下载、查看、加入、选用、删除。")
+    parser = CommandParser("xiyou model", "模型：下载、查看、加入、选用、删除，合并、量化、导出。")
     model_get.add_arguments(parser.command("get", "下载一个底座模型；断了再运行一次就接着下", model_get.run))
     parser.command("list", "列出有的、下到一半的和建议下载的模型", _list)
     show = parser.command("show", "看一个模型：大小、结构、来历", _show)
@@ -37,6 +38,7 @@ def _parser() -> CommandParser:
     use.add_argument("model", metavar="模型", help="名字或目录")
     remove = parser.command("remove", "自己的移到回收站，外面的只从表里去掉，下到一半的直接删", _remove)
     remove.add_argument("model", metavar="模型", help="名字、目录或「作者/名字」")
+    add_making(parser)
     return parser
 
 
@@ -75,7 +77,7 @@ def _cards(study: Study) -> list[ModelCard]:
 
 
 def _list(study: Study, parsed: argparse.Namespace) -> int:
-    from xiyou_tui.training.estimate import available_memory
+    from xiyou_tui.models.machine import available_memory
 
     cards, pending, available = _cards(study), list_pending(study.places), available_memory()
     used = study.settings.text("chat.model")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import sys
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from xiyou_tui.errors import TrainingError
+from xiyou_tui.models.machine import available_memory
 from xiyou_tui.models.registry import ModelCard
 from xiyou_tui.models.vocabulary import count_tokens
 from xiyou_tui.storage.places import Places
@@ -126,18 +124,6 @@ def trainable_parameters(recipe: Recipe, card: ModelCard) -> int:
     layers = min(recipe.layers or card.layers, card.layers)
     magnitude = sum(out for _, out in shapes) if recipe.adapter == "dora" else 0
     return layers * (recipe.rank * sum(into + out for into, out in shapes) + magnitude)
-
-
-def available_memory() -> int:
-    """Bytes a run may use here: on a Mac 60 % of memory (the GPU's share, with room for the rest), else what is free now."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if sys.platform == "darwin":
-        return int(total * 0.6)
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return total // 2
 
 
 def tokens_per_character(plan: Plan) -> float:

@@ -129,7 +129,8 @@ def show_parameters(count: int) -> str:
 
 def _of_card(card: ModelCard, origin: str) -> ShelfItem:
     kind = "practice" if card.is_practice and origin == "ours" else "base"
-    about = f"从「{card.marker.get('title', '')}」做成" if card.is_practice else ""
+    made = {"fused": "合并自", "quantised": "量化自"}.get(str(card.marker.get("kind", "")))
+    about = f"从「{card.marker.get('title', '')}」做成" if card.is_practice else f"{made}「{card.marker.get('from', '')}」" if made else ""
     if card.marker.get("kind") == "download":
         about = "下载所得"
     return ShelfItem(kind, card.name, card.path, origin, card.bytes, card.parameters, card, about=about)

@@ -15,12 +15,12 @@ from textual.widgets.option_list import Option
 from xiyou_tui.errors import ModelError
 from xiyou_tui.models.download import Order
 from xiyou_tui.models.hubs import NAMES, Source, default_source, find_hub, parse_repo
+from xiyou_tui.models.machine import available_memory
 from xiyou_tui.models.parts import folder_of, read_pending
 from xiyou_tui.models.registry import list_models
 from xiyou_tui.models.suggestions import FITS, Fit, Suggestion, judge, load_suggestions
 from xiyou_tui.models.troubles import show_gb
 from xiyou_tui.study import Study
-from xiyou_tui.training.estimate import available_memory
 from xiyou_tui.tui.screens.dialogs import Dialog
 from xiyou_tui.tui.widgets.choice import Choice
 

@@ -18,8 +18,10 @@ from textual.widgets.option_list import Option
 
 from xiyou_tui.errors import ModelError, XiyouError
 from xiyou_tui.models.download import origin_facts
+from xiyou_tui.models.drafts import sweep_drafts
 from xiyou_tui.models.making import practice_path
 from xiyou_tui.models.parts import read_pending
+from xiyou_tui.models.readme import tell_measured
 from xiyou_tui.storage.files import discard
 from xiyou_tui.study import open_study
 from xiyou_tui.tui.downloads import part_facts
@@ -28,6 +30,7 @@ from xiyou_tui.tui.messages import EditionChanged, SettingsChanged
 from xiyou_tui.tui.screens.dialogs import Dialog
 from xiyou_tui.tui.screens.imports import PathSuggester
 from xiyou_tui.tui.screens.model_downloads import ModelDownloads
+from xiyou_tui.tui.screens.model_making import ModelMaking
 from xiyou_tui.tui.shelf import (
     KINDS,
     ShelfItem,
@@ -48,9 +51,9 @@ register_keys(
     Key("models", "g,ctrl+g", "get", "下载模型", "从 Hugging Face、镜像或 ModelScope 下载一个底座模型", 8, "g"),
     Key("models", "p,ctrl+p", "pause", "暂停/继续", "暂停下载，下到的留着；再按一次接着下"),
     Key("models", "n,ctrl+n", "practice", "练手模型", "从当前底本做练手模型，几秒钟；已有的可以重做", 8, "n"),
-    Key("models", "o,ctrl+o", "add", "加目录", "把一个模型或适配器目录加进来，文件留在原处", 7, "o"),
+    Key("models", "o,ctrl+o", "add", "加目录", "把一个模型或适配器目录加进来，文件留在原处", 2, "o"),
     Key("models", "t,ctrl+t", "train", "训练它", "用这个模型新建一次训练", 6, "t"),
-    Key("models", "y,ctrl+y", "copy", "复制路径", "复制目录的路径", 3, "y"),
+    Key("models", "y,ctrl+y", "copy", "复制路径", "复制目录的路径", 2, "y"),
     Key("models", "x,ctrl+x", "unuse", "不指定", "对话不再指定模型：有练手模型就用它", 2, "x"),
     Key("models", "d,ctrl+d,delete", "delete", "删除", "自己的移到回收站，外面的只从表里去掉（会先问）", 4, "d"),
 )
@@ -82,7 +85,7 @@ class AddDialog(Dialog[ShelfItem]):
             told.update(Content.styled(error.render(), "$error"))
 
 
-class ModelsScreen(ModelDownloads):
+class ModelsScreen(ModelMaking, ModelDownloads):
     """The shelf of models and what is known of the one under the cursor."""
 
     mode = "models"
@@ -112,7 +115,6 @@ class ModelsScreen(ModelDownloads):
     def __init__(self) -> None:
         super().__init__()
         self._items: tuple[ShelfItem, ...] = ()
-        self._making = False
 
     def body(self) -> Iterable[Widget]:
         with Horizontal():
@@ -145,6 +147,7 @@ class ModelsScreen(ModelDownloads):
 
     @work(thread=True, exclusive=True, group="shelf")
     def _read(self, known: tuple[str, ...]) -> None:
+        sweep_drafts(self.study.places.models)
         self.post_message(self.ShelfRead((*self.part_items(self.study.places), *list_shelf(self.study.places, known))))
 
     def on_resize(self) -> None:
@@ -245,6 +248,7 @@ class ModelsScreen(ModelDownloads):
             rows += origin_facts(card)
             if item.kind == "practice":
                 rows += [("做成", show_time(float(card.marker.get("made", 0)))), ("说明", str(card.marker.get("note", "")))]
+            rows += tell_measured(card.marker.get("measured") or {})[1:]
         if item.base is not None:
             rows.append(("底座", str(item.base)))
         if item.run:

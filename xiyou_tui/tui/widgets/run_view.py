@@ -212,7 +212,7 @@ class RunView(Vertical):
 
     def _available_memory(self) -> int:
         if not self._available:
-            from xiyou_tui.training.estimate import available_memory
+            from xiyou_tui.models.machine import available_memory
 
             # What is free now excludes what the run itself holds already.
             own = self._story.state.memory or 0 if self._story is not None else 0
