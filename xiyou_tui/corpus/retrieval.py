@@ -37,7 +37,7 @@ class Tuning:
     best_event: float = 0.5
     second_event: float = 0.5
     asked: float = 0.5
-    asked_before: float = 0.4
+    asked_before: float = 0.6
     neighbour: float = 0.03
     chapter: float = 1.4
     within: float = 0.4
@@ -365,7 +365,7 @@ def _anchored(edition: Edition, events: Iterable[Event] | None) -> tuple[Anchore
 def _asks(events: Sequence[AnchoredEvent]) -> list[tuple[str, tuple[int, ...]]]:
     """Every question of ours, and the numbers of the events that answer it."""
     numbers = {item.event.id: number for number, item in enumerate(events)}
-    asks = [(ask, (number,)) for number, item in enumerate(events) for ask in item.event.asks]
+    asks: list[tuple[str, tuple[int, ...]]] = [(ask, (number,)) for number, item in enumerate(events) for ask in item.event.asks]
     for popular in load_popular():
         answering = tuple(numbers[event] for event in popular.events if event in numbers)
         asks += [(ask, answering) for ask in popular.asks if answering]
