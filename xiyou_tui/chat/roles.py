@@ -22,6 +22,7 @@ _MOMENT = re.compile("时|那|话|事|原因|吗|是|$")
 # Who or which one asks for the doer itself.
 _ASKED = re.compile("(?<![用拿在把从到被])(?:谁|何人|哪一?[个位路尊些]|什么(?:人|妖|神|菩萨))")
 _BODY = re.compile("的.{0,3}(?:手|脚|腿|头|眼|耳|鼻|胳膊|背|脸|嘴|心|肚|命|脑|脖|尾|臂|膊|指|角|牙|皮|身|病|伤)")
+_MODIFIES = re.compile("(?:原来|原先|以前|从前|骑|带|穿|住|用|拿|变|养|收|手下|身边)[^，的]{0,4}的")
 _PASSIVE = re.compile("被|遭")
 
 
@@ -152,7 +153,8 @@ def read_action(clause: Clause, start: int, end: int) -> Action:
         if not re.fullmatch("[和与跟同、]|", text[other.end : doers[0].start]):
             break
         doers.insert(0, other)
-    near = [m for m in after if m.start - end <= 8]
+    # 吃掉唐僧原来骑的马 is done to the horse.
+    near = [m for m in after if m.start - end <= 8 and not _MODIFIES.match(text, m.end)]
     return Action(tuple(doers), tuple(held[-1:] or near[:1]), False)
 
 

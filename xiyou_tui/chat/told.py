@@ -223,6 +223,9 @@ def strangers(question: str, lexicon: Lexicon) -> tuple[str, ...]:
     A scene is an event with the two before and after it in its chapter; places need only be of the same chapter.
     """
     scenes = _scenes()
+    if re.search("什么关系|啥关系|亲戚", question):
+        # Who is kin need not meet.
+        return ()
     for clause in _SCENE_CUT.split(fold_loosely(question)):
         entries = list(dict.fromkeys(m.entry for m in lexicon.mentions(clause) if m.entry.kind not in ("term", "office")))
         if len(entries) < 2:

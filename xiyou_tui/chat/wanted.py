@@ -131,7 +131,7 @@ def _of_named(mention: Mention, between: str, want: Want, edition: Edition, lexi
 def _of_local(place: Mention, between: str, want: Want, edition: Edition, lexicon: Lexicon) -> Lack | None:
     """Of somebody who is only called by what he is, in the chapters that name his place."""
     called = _LOCAL.fullmatch(between)
-    if called is None:
+    if called is None or re.search(_KIN, called[1]):
         return None
     names = names_of(lexicon, place.entry)
     chapters = [chapter for chapter in joined_loosely(edition).text.split(BOUNDARY) if any(name in chapter for name in names)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -41,17 +41,17 @@ class QuestionIndex:
 
     def __init__(self, questions: Sequence[str], lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self._read = [read_question(question, lexicon) for question in questions]
-        counts = Counter(word for _, words in self._read for word in words)
+        read = [read_question(question, lexicon) for question in questions]
+        counts = Counter(word for _, words in read for word in words)
         size = len(questions)
         self._weight = {word: math.log(1 + size / count) for word, count in counts.items()}
         self._unknown = math.log(1 + size)
-        self._postings: defaultdict[str, list[int]] = defaultdict(list)
-        self._totals = []
-        for number, (_, words) in enumerate(self._read):
+        self._totals = [sum(self._weight[word] for word in words) for _, words in read]
+        # By who is named, since hardly any other question comes into question; within them by word.
+        self._naming: defaultdict[frozenset[str], defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for number, (names, words) in enumerate(read):
             for word in words:
-                self._postings[word].append(number)
-            self._totals.append(sum(self._weight[word] for word in words))
+                self._naming[names][word].append(number)
 
     def nearest(self, question: str, *, top: int = 4, least: float = LEAST, nameless: float = LEAST_NAMELESS) -> list[Likeness]:
         """The likest questions that name the same, best first: by the weight of the words of both over that of the words of either.
@@ -61,20 +61,24 @@ class QuestionIndex:
         names, words = read_question(question, self._lexicon)
         least = least if names else nameless
         total = sum(self._weight.get(word, self._unknown) for word in words)
-        common: defaultdict[int, float] = defaultdict(float)
-        for word in words:
-            weight = self._weight.get(word, 0.0)
-            for number in self._postings.get(word, ()):
-                common[number] += weight
+        # 紧箍咒是谁给的 and 紧箍咒是谁给唐僧的 may well be one question.
+        almost = [names ^ {name} for name in _EVERYWHERE if names and names != {name}]
+        beings = frozenset(name for name in names if (entry := self._lexicon.get(name)) is None or entry.kind != "place")
+        if beings and beings != names:
+            # 狮驼岭的大鹏 is 大鹏 all the same.
+            almost.append(beings)
         found = []
-        for number, both in common.items():
-            share = both / (total + self._totals[number] - both)
-            apart = self._read[number][0] ^ names
-            if apart:
-                # 紧箍咒是谁给的 and 紧箍咒是谁给唐僧的 may well be one question.
-                share *= ALMOST if len(apart) == 1 and apart <= _EVERYWHERE and (names & self._read[number][0]) else 0.0
-            if share >= least:
-                found.append(Likeness(share, number))
+        for known, worth in [(names, 1.0), *((other, ALMOST) for other in almost)]:
+            common: defaultdict[int, float] = defaultdict(float)
+            postings: Mapping[str, list[int]] = self._naming.get(known, {})
+            for word in words:
+                weight = self._weight.get(word, 0.0)
+                for number in postings.get(word, ()):
+                    common[number] += weight
+            for number, both in common.items():
+                share = worth * both / (total + self._totals[number] - both)
+                if share >= least:
+                    found.append(Likeness(share, number))
         return sorted(found, key=lambda item: (-item.share, item.number))[:top]
 
 
