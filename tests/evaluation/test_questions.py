@@ -100,7 +100,8 @@ def test_a_draw_keeps_the_order_and_the_balance_of_kinds(sizes: list[int], share
     assert len(drawn) == limit and drawn == choose_questions(questions, limit, seed)
     assert [questions.index(question) for question in drawn] == sorted(questions.index(question) for question in drawn)
     for kind, count in Counter(question.kind for question in drawn).items():
-        assert abs(count - limit * sizes[int(kind)] / len(questions)) <= 1.5
+        # Kinds with equal halfway points stand in a row, so that a large one may be ahead by one for every other two.
+        assert abs(count - limit * sizes[int(kind)] / len(questions)) <= max(1.5, len(sizes) / 2)
 
 
 def test_no_limit_means_all() -> None:

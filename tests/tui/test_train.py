@@ -521,9 +521,9 @@ def test_snapshot_wide(snap_compare, places: Places) -> None:  # type: ignore[no
 TEXT = "却说花果山上有一块仙石，受日月精华，忽一日迸裂，产一石卵，见风化作一个石猴。那猴会行走跳跃，食草木，饮涧泉，与狼虫为伴，虎豹为群。"
 
 
-def a_small_book() -> Edition:
+def a_small_book(paragraphs: int = 3) -> Edition:
     chapters = tuple(
-        Chapter.compose(number, f"石猴第{number}事 仙山第{number}春", [(f"{TEXT}第{number}日，{TEXT}", "prose", False) for _ in range(3)])  # type: ignore[list-item]
+        Chapter.compose(number, f"石猴第{number}事 仙山第{number}春", [(f"{TEXT}第{number}日，{TEXT}", "prose", False) for _ in range(paragraphs)])  # type: ignore[list-item]
         for number in range(1, 9)
     )
     return Edition(edition_id(chapters), "小书", "novel", "simplified", "tests", chapters)
@@ -553,7 +553,8 @@ async def test_the_chat_lets_go_of_its_model_before_a_run_starts(study: Study) -
 
 @pytest.mark.slow
 async def test_one_key_makes_a_model_and_trains_it_to_the_end(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    study.library.add(a_small_book())
+    # Long enough that a busy machine does not find it finished between two looks.
+    study.library.add(a_small_book(24))
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await open_train(pilot)
