@@ -19,7 +19,8 @@ from xiyou_tui.storage.places import Places
 from xiyou_tui.study import Study, open_study
 from xiyou_tui.training.recipe import Recipe
 from xiyou_tui.tui.app import XiyouApp
-from xiyou_tui.tui.screens.models import AddDialog, ModelsScreen
+from xiyou_tui.tui.screens.add_model import AddDialog
+from xiyou_tui.tui.screens.models import ModelsScreen
 from xiyou_tui.tui.screens.train_dialogs import AskDialog
 from xiyou_tui.tui.screens.train_form import RecipeForm
 from xiyou_tui.tui.shelf import inspect_directory, known_directories, list_shelf, remember_directory

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.cells import cell_len
 from textual import on, work
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from xiyou_tui.errors import ModelError, XiyouError
+from xiyou_tui.errors import XiyouError
 from xiyou_tui.models.download import origin_facts
 from xiyou_tui.models.drafts import sweep_drafts
 from xiyou_tui.models.making import practice_path
@@ -27,15 +25,13 @@ from xiyou_tui.study import open_study
 from xiyou_tui.tui.downloads import part_facts
 from xiyou_tui.tui.keymap import Key, bindings, register_keys
 from xiyou_tui.tui.messages import EditionChanged, SettingsChanged
-from xiyou_tui.tui.screens.dialogs import Dialog
-from xiyou_tui.tui.screens.imports import PathSuggester
+from xiyou_tui.tui.screens.add_model import AddDialog
 from xiyou_tui.tui.screens.model_downloads import ModelDownloads
 from xiyou_tui.tui.screens.model_making import ModelMaking
 from xiyou_tui.tui.shelf import (
     KINDS,
     ShelfItem,
     forget_directory,
-    inspect_directory,
     known_directories,
     list_shelf,
     remember_directory,
@@ -60,29 +56,6 @@ register_keys(
 
 GROUPS = {"part": "没下完的", "ours": "模型", "run": "训练所得", "added": "外面的目录"}
 EMPTY = "还没有模型。按 n 从当前底本做一个练手模型（几秒钟），看训练和问答怎样走；按 g 下载一个真的底座模型（断了能续，下完核对）；已有 MLX 模型目录（如 Qwen2.5-7B-Instruct-4bit）就按 o 加进来。"
-
-
-class AddDialog(Dialog[ShelfItem]):
-    """Ask for a directory and return what is in it; a directory that is no model stays here with the reason."""
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
-            box.border_title = "加一个模型或适配器目录"
-            box.border_subtitle = "→ 补全路径 · Enter 检查 · Esc 取消"
-            yield Input(placeholder="目录，如 ~/models/Qwen2.5-7B-Instruct-4bit", suggester=PathSuggester())
-            yield Label("里面要有 config.json 和 *.safetensors；适配器要有 adapter_config.json。文件不会被移动或复制。", id="told", classes="hint")
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        path = event.value.strip().strip("'\"").replace("\\ ", " ")
-        if not path:
-            return
-        try:
-            self.dismiss(inspect_directory(Path(path)))
-        except ModelError as error:
-            told = self.query_one("#told", Label)
-            told.remove_class("hint")
-            told.update(Content.styled(error.render(), "$error"))
 
 
 class ModelsScreen(ModelMaking, ModelDownloads):
