@@ -7,9 +7,7 @@ at it, so whatever breaks off leaves whole outcomes; a torn last line is cut off
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import secrets
 import shutil
 import time
@@ -28,6 +26,7 @@ from xiyou_tui.evaluation.measures import Summary, summarise
 from xiyou_tui.evaluation.questions import Question, QuestionSet, parse_question
 from xiyou_tui.evaluation.systems import MODES, SystemSpec
 from xiyou_tui.storage.files import discard, explained, write_json, write_text
+from xiyou_tui.storage.locks import is_held, take
 from xiyou_tui.storage.names import find_named, list_directories
 from xiyou_tui.storage.places import Places
 
@@ -236,27 +235,11 @@ class Evaluation:
 
     def is_alive(self) -> bool:
         """Whether a runner holds this evaluation's lock; the system drops the lock however the process ends."""
-        try:
-            handle = os.open(self.path / "lock", os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-        except OSError:
-            return True
-        finally:
-            os.close(handle)
+        return is_held(self.path / "lock")
 
     def hold(self) -> int | None:
         """Take the lock for a runner and return its handle; None when another runner has it."""
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            return None
-        return handle
+        return take(self.path / "lock")
 
     def ask_to_stop(self) -> None:
         """Tell the runner to stop after the question it is at; what is done is kept. Nothing happens when none runs."""

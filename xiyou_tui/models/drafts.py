@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xiyou_tui.errors import ModelError
-from xiyou_tui.storage.files import explained
+from xiyou_tui.storage.files import explained, sync
 
 PREFIX = ".making-"
 
@@ -32,10 +32,10 @@ def drafting(target: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield draft
             for path in [*(found for found in draft.rglob("*") if found.is_file()), draft]:
-                _sync(path)
+                sync(path)
             refuse_existing(target)
             draft.rename(target)
-            _sync(target.parent)
+            sync(target.parent)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
             os.close(lock)
@@ -61,11 +61,3 @@ def sweep_drafts(directory: Path) -> tuple[Path, ...]:
                 finally:
                     os.close(lock)
     return tuple(removed)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

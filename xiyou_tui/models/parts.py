@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from xiyou_tui.corpus.fetch.store import Partial
 from xiyou_tui.errors import ModelError
 from xiyou_tui.models.hubs import Hub, RemoteFile, Source
 from xiyou_tui.storage.files import explained, write_json
+from xiyou_tui.storage.locks import LockedFolder, is_held
 from xiyou_tui.storage.places import Places
 
 FOLDER, PLAN, LOCK, FILES = ".part", "download.json", ".lock", "files"
@@ -106,17 +106,7 @@ def arrived(folder: Path, file: RemoteFile) -> int:
 
 def is_busy(folder: Path) -> bool:
     """Whether a process holds the folder."""
-    try:
-        handle = os.open(folder / LOCK, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return is_held(folder / LOCK)
 
 
 def discard_pending(folder: Path) -> None:
@@ -131,31 +121,13 @@ def busy() -> ModelError:
     return ModelError("另一个 xiyou 正在下载这个模型。", kept="它下到的都在。", next_step="等它下完，或停掉它再试。", code="download-busy")
 
 
-class PartFolder:
+class PartFolder(LockedFolder):
     """The folder of one download. `with` keeps other processes out while it is being filled."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._handle: int | None = None
+    LOCK, INSIDE = LOCK, FILES
 
-    def __enter__(self) -> PartFolder:
-        with explained(self.path):
-            (self.path / FILES).mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._release()
-            raise busy() from None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+    def busy(self) -> ModelError:
+        return busy()
 
     @property
     def files(self) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xiyou_tui.storage.files import discard, explained, write_bytes
+from xiyou_tui.storage.locks import is_held
 
 # A write reaches the system at once and so survives the death of the process; the disk gets it within this many seconds.
 SYNC_EVERY = 0.3
@@ -151,17 +152,7 @@ def _write_whole(handle: int, line: bytes) -> None:
 
 
 def _is_being_typed(path: Path) -> bool:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return is_held(path, missing=True)
 
 
 def _last_draft(path: Path) -> Draft | None:

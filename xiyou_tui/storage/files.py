@@ -70,10 +70,15 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def sync(path: Path) -> None:
+    """Have a file's content, or the names in a directory, on the disk before going on. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _sync_directory(path: Path) -> None:
     with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(path)

@@ -17,7 +17,7 @@ import mlx.optimizers as optim
 from mlx.utils import tree_flatten, tree_map_with_path
 
 from xiyou_tui.errors import TrainingError
-from xiyou_tui.storage.files import explained, write_json
+from xiyou_tui.storage.files import explained, sync, write_json
 from xiyou_tui.training.run import RunDirectory
 
 KEPT = 2
@@ -55,12 +55,12 @@ def save_checkpoint(
             (draft / CONFIG).write_text(json.dumps({**config, "step": position.step}, indent=1), "utf-8")
             (draft / STATE).write_text(json.dumps(asdict(position), indent=1), "utf-8")
             for path in [*draft.iterdir(), draft]:
-                _sync(path)
+                sync(path)
             if target.exists():
                 # The same step again, after a resume: the same bytes, so the old one serves until the moment it is swapped.
                 shutil.rmtree(target)
             draft.rename(target)
-            _sync(run.checkpoints)
+            sync(run.checkpoints)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         if position.best_step is not None:
@@ -144,11 +144,3 @@ def _prune(run: RunDirectory, best: int | None) -> None:
             with contextlib.suppress(OSError):
                 (run.checkpoint(step) / STATE).unlink()
             shutil.rmtree(run.checkpoint(step), ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from xiyou_tui.errors import TrainingError
 from xiyou_tui.storage.files import discard, write_json
+from xiyou_tui.storage.locks import is_held
 from xiyou_tui.storage.names import find_named, list_directories
 from xiyou_tui.storage.places import Places
 from xiyou_tui.training.events import Event, parse_event
@@ -179,17 +178,7 @@ class RunDirectory:
 
     def is_alive(self) -> bool:
         """Whether a trainer holds this run's lock; the system drops the lock however the process ends."""
-        try:
-            handle = os.open(self.lock, os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-        except OSError:
-            return True
-        finally:
-            os.close(handle)
+        return is_held(self.lock)
 
     def is_queued(self) -> bool:
         """Whether the run waits for another one to end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from xiyou_tui.corpus.fetch.failures import FetchError
 from xiyou_tui.storage.files import explained, write_bytes, write_json
+from xiyou_tui.storage.locks import LockedFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +75,14 @@ class Partial:
             self._note.unlink(missing_ok=True)
 
 
-class FetchFolder:
+class FetchFolder(LockedFolder):
     """The folder of one source below the cache. `with` keeps other processes out while it is being filled."""
 
     def __init__(self, cache: Path, source: str) -> None:
-        self.path = cache / "fetch" / source
-        self._handle: int | None = None
+        super().__init__(cache / "fetch" / source)
 
-    def __enter__(self) -> FetchFolder:
-        with explained(self.path):
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._release()
-            raise FetchError("另一个 xiyou 正在取这个来源。", next_step="等它取完，或停掉它再试。", code="fetch-busy") from None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+    def busy(self) -> FetchError:
+        return FetchError("另一个 xiyou 正在取这个来源。", next_step="等它取完，或停掉它再试。", code="fetch-busy")
 
     def page(self, name: str) -> Path:
         return self.path / name
