@@ -24,6 +24,7 @@ from xiyou_tui.corpus.events import AnchoredEvent, anchor_events
 from xiyou_tui.corpus.lexicon import BEINGS, Lexicon, load_lexicon
 from xiyou_tui.corpus.library import Library
 from xiyou_tui.corpus.model import Citation, Edition, chinese_number
+from xiyou_tui.corpus.popular import load_popular
 from xiyou_tui.errors import SampleError
 from xiyou_tui.samples.citations import locate_sentence
 from xiyou_tui.samples.duplicates import NearIndex
@@ -38,6 +39,8 @@ LONGEST_QUOTE = 60
 LEAST_EVENTS = 100
 # Nothing is asked of those whom the text names only once.
 LEAST_NAMED = 2
+# Some of ours are notes of what somebody might look for (八戒躲进草里), no questions.
+_INTERROGATIVE = re.compile("谁|什么|啥|怎|咋|为何|哪|几|多少|多[久大高长远重]|吗|何处|何时|干嘛|是不是|有没有")
 _LEANING = re.compile("[他她它那这]")
 _KINDS = (
     ("quote", re.compile("原话|说了?(?:句|什么|啥)|写了?什么|哪[几两]?句|什么诗|咋说|怎么说")),
@@ -108,7 +111,7 @@ def _facts(
     """Drafts on events, one chapter after another, those cited least first, and round again."""
     by_chapter: dict[int, list[AnchoredEvent]] = {}
     for item in anchored:
-        if item.event.asks and (not chapters or item.chapter in chapters):
+        if (item.event.asks or item.event.id in _first_asked()) and (not chapters or item.chapter in chapters):
             by_chapter.setdefault(item.chapter, []).append(item)
     for items in by_chapter.values():
         chance.shuffle(items)
@@ -124,7 +127,8 @@ def _fact(item: AnchoredEvent, edition: Edition, chance: random.Random) -> Sampl
     if citation is None:
         return None
     # 他对村里有什么好处 is no question without the one before it.
-    asks = [words for words in item.event.asks if not _LEANING.match(words)]
+    # What every reader asks first comes before what only this event answers.
+    asks = [words for words in _first_asked().get(item.event.id, item.event.asks) if not _LEANING.match(words) and _INTERROGATIVE.search(words)]
     if not asks:
         return None
     question = _asking(chance.choice(asks))
@@ -203,6 +207,15 @@ def _refusal(question: str, answer: str, reason: str, tag: str) -> Sample:
 
 def _asking(words: str) -> str:
     return words if words.endswith(("？", "?")) else f"{words}？"
+
+
+@cache
+def _first_asked() -> dict[str, tuple[str, ...]]:
+    """The popular questions by the event that answers them best."""
+    found: dict[str, tuple[str, ...]] = {}
+    for popular in load_popular():
+        found[popular.events[0]] = (*found.get(popular.events[0], ()), *popular.asks)
+    return found
 
 
 @cache
