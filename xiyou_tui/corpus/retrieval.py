@@ -18,11 +18,10 @@ from xiyou_tui.corpus.events import AnchoredEvent, Event, anchor, anchor_events,
 from xiyou_tui.corpus.evidence import Evidence, Weigher
 from xiyou_tui.corpus.fold import fold_loosely
 from xiyou_tui.corpus.lexicon import Entry, Lexicon, load_lexicon
-from xiyou_tui.corpus.likeness import QuestionIndex
 from xiyou_tui.corpus.model import Edition, Place
 from xiyou_tui.corpus.modern import load_modern
+from xiyou_tui.corpus.own_questions import OwnQuestions
 from xiyou_tui.corpus.passages import cut_passages
-from xiyou_tui.corpus.popular import load_popular
 from xiyou_tui.corpus.query import FUNCTION, Query, analyse
 from xiyou_tui.corpus.synopsis import load_synopsis
 
@@ -60,8 +59,6 @@ BUDGET = 10_000
 CANDIDATES = 200
 # From this share on an event speaks for a passage beside the one it rests on.
 SPEAKS = 0.2
-# So like one of ours a question has to be to count as answered by the text.
-SURELY = 0.5
 # Below this share it is not worth the loop.
 FAINT = 0.08
 
@@ -104,9 +101,7 @@ class Retriever:
         self.events = _anchored(edition, events)
         self.sentences = GramIndex([_sentence(item.event) for item in self.events])
         self._asked = GramIndex([fold_loosely("\n".join(item.event.asks)) for item in self.events])
-        asks = _asks(self.events)
-        self._answering = [numbers for _, numbers in asks]
-        self._questions = QuestionIndex([ask for ask, _ in asks], self.lexicon)
+        self._own = OwnQuestions(self.events, self.lexicon)
         self._glosses = GramIndex([_described(entry) for entry in self.lexicon.entries])
         self._chapter_of = [passage.chapter for passage in self.passages]
         self._sizes = Counter(self._chapter_of)
@@ -144,7 +139,7 @@ class Retriever:
 
     def asked_before(self, question: str) -> bool:
         """Whether the question is surely one of ours in other words, so that the text is known to answer it."""
-        return bool(self._questions.nearest(question, top=1, least=SURELY))
+        return self._own.surely_answer(question)
 
     def unknown_words(self, question: str) -> tuple[str, ...]:
         """The words of the question that neither the text nor the events know at all, as a refusal names them."""
@@ -184,12 +179,10 @@ class Retriever:
         """Where the question is one of ours in other words, the passages that answer it come first."""
         lifted: dict[int, float] = {}
         best = ranked[0][1] if ranked else 0.0
-        for near in self._questions.nearest(question):
-            for order, event in enumerate(self._answering[near.number]):
-                number = self._reach[event][0][0]
-                if allowed is None or number in allowed:
-                    score = best + self.tuning.asked_before * near.share / (1 + order)
-                    lifted[number] = max(score, lifted.get(number, 0.0))
+        for event, share in self._own.answering(question).items():
+            number = self._reach[event][0][0]
+            if allowed is None or number in allowed:
+                lifted[number] = max(best + self.tuning.asked_before * share, lifted.get(number, 0.0))
         if not lifted:
             return ranked
         scores = dict(ranked) | lifted
@@ -360,16 +353,6 @@ def _anchored(edition: Edition, events: Iterable[Event] | None) -> tuple[Anchore
     if edition.is_synopsis:
         return attach_to_chapters(edition, load_events() if events is None else events)
     return anchor_events(edition) if events is None else anchor(edition, events).found
-
-
-def _asks(events: Sequence[AnchoredEvent]) -> list[tuple[str, tuple[int, ...]]]:
-    """Every question of ours, and the numbers of the events that answer it."""
-    numbers = {item.event.id: number for number, item in enumerate(events)}
-    asks: list[tuple[str, tuple[int, ...]]] = [(ask, (number,)) for number, item in enumerate(events) for ask in item.event.asks]
-    for popular in load_popular():
-        answering = tuple(numbers[event] for event in popular.events if event in numbers)
-        asks += [(ask, answering) for ask in popular.asks if answering]
-    return asks
 
 
 def _sentence(event: Event) -> str:
