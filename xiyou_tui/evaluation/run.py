@@ -8,13 +8,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from xiyou_tui.errors import EvaluationError, XiyouError
 from xiyou_tui.evaluation.judging import Outcome, Reply, judge
-from xiyou_tui.evaluation.perplexity import choose_passages, keep_readings, kept_readings, read_held_out
+from xiyou_tui.evaluation.perplexity import Reading, choose_passages, keep_readings, kept_readings, read_held_out
 from xiyou_tui.evaluation.questions import Question, QuestionSet, choose_questions
 from xiyou_tui.evaluation.records import Evaluation, EvaluationMeta, create_evaluation, pack_answer
 from xiyou_tui.evaluation.systems import System, SystemMode, open_system, plan_systems
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from xiyou_tui.corpus.model import Edition
     from xiyou_tui.corpus.retrieval import Retriever
     from xiyou_tui.study import Study
+
+Result = TypeVar("Result")
 
 # So many failures in a row, and it is the system that fails, not the questions.
 FAILURES = 3
@@ -164,19 +167,14 @@ async def _read_held_out(evaluation: Evaluation, retriever: Retriever) -> bool:
     engine = EngineClient(log=evaluation.path / "engine.log")
     try:
         for key in [key for key in specs if key not in read]:
-            task = asyncio.ensure_future(read_held_out(engine, specs[key], passages))
-            while not task.done():
-                await asyncio.wait({task}, timeout=LOOK)
-                if evaluation.stop_asked:
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, XiyouError):
-                        await task
-                    return False
+            reading: Reading | None = None
             with contextlib.suppress(XiyouError):
-                reading = task.result()
-                if reading is not None:
-                    readings.append(reading)
-                    keep_readings(evaluation.path, readings)
+                reading = await _unless_stopped(partial(read_held_out, engine, specs[key], passages), evaluation)
+            if reading is not None:
+                readings.append(reading)
+                keep_readings(evaluation.path, readings)
+            elif evaluation.stop_asked:
+                return False
     finally:
         await engine.close()
     return True
@@ -201,7 +199,7 @@ async def _ask_system(
         replies.clear()
 
     for question in waiting:
-        reply = await _unless_stopped(system, question, writer.evaluation)
+        reply = await _unless_stopped(partial(system.answer, question.text), writer.evaluation)
         if reply is None:
             return False
         replies.append((question, reply))
@@ -213,11 +211,11 @@ async def _ask_system(
     return True
 
 
-async def _unless_stopped(system: System, question: Question, evaluation: Evaluation) -> Reply | None:
-    """The system's reply; None when a stop is asked for before it came."""
+async def _unless_stopped(work: Callable[[], Awaitable[Result]], evaluation: Evaluation) -> Result | None:
+    """What comes of the work; None when a stop is asked for before it came."""
     if evaluation.stop_asked:
         return None
-    task = asyncio.ensure_future(system.answer(question.text))
+    task = asyncio.ensure_future(work())
     while not task.done():
         await asyncio.wait({task}, timeout=LOOK)
         if not task.done() and evaluation.stop_asked:
