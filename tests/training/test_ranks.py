@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.training import waiting
 from xiyou_tui.errors import TrainingError
 from xiyou_tui.study import Study
 from xiyou_tui.training import events as happened
@@ -32,11 +33,7 @@ def no_trainer_is_left(study: Study) -> Iterator[None]:
         kill_run(run)
 
 
-def wait_for(run: RunDirectory, reached: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, (run.state(), run.log_tail())
-        time.sleep(0.05)
+wait_for = partial(waiting.wait_for, seconds=60)
 
 
 def events_of(run: RunDirectory, kind: type[happened.Event]) -> list[Any]:

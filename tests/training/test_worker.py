@@ -7,13 +7,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.training.waiting import wait_for
 from xiyou_tui.cli.train_telling import tell
 from xiyou_tui.errors import ModelError, TrainingError
 from xiyou_tui.models.making import practice_path
@@ -44,13 +44,6 @@ def no_trainer_is_left(study: Study) -> Iterator[None]:
     yield
     for run in list_runs(study.places):
         kill_run(run)
-
-
-def wait_for(run: RunDirectory, reached: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, (run.state(), run.log_tail())
-        time.sleep(0.05)
 
 
 def wait_end(run: RunDirectory) -> None:

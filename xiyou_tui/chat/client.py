@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from xiyou_tui.chat.protocol import LINE_LIMIT, EngineEvent, GenerateRequest, JudgeRequest, ReadRequest, decode_event, encode
+from xiyou_tui.chat.protocol import (
+    LINE_LIMIT,
+    EngineEvent,
+    GenerateRequest,
+    JudgeRequest,
+    ModelRequest,
+    ReadRequest,
+    decode_event,
+    encode,
+)
 from xiyou_tui.errors import ChatError
 
 EngineState = Literal["off", "starting", "ready", "busy"]
@@ -106,7 +115,7 @@ class EngineClient:
                 "模型进程没有启动。", kept="问题已保留。", next_step=self._hint("改用摘引，或重启程序再试。"), code="engine-start"
             )
 
-    async def ask(self, request: GenerateRequest | JudgeRequest | ReadRequest) -> AsyncIterator[EngineEvent]:
+    async def ask(self, request: ModelRequest) -> AsyncIterator[EngineEvent]:
         """Events of one generation: loading, loaded, prefill, token…, done. Raises ChatError when it can't be finished."""
         async with self._turn:
             self._current, attempt, tokens, settled = request.id, 0, 0, False

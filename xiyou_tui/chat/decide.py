@@ -121,7 +121,7 @@ def _not_given(analysis: Analysis, retriever: Retriever) -> Decision | None:
         return Decision("unsupported", f"原著没有交代{gap[0]}的「{gap[1]}」。")
     # The synopses leave out too much to say what the novel does not give.
     lack = None if retriever.edition.is_synopsis else find_lack(asked, retriever.edition, lexicon)
-    return Decision("unsupported", f"原著写到{lack.who}的地方，都没有写{lack.what}。") if lack is not None else None
+    return Decision("unsupported", lack.note) if lack is not None else None
 
 
 def _not_so_told(analysis: Analysis, retriever: Retriever) -> Decision | None:

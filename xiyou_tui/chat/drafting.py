@@ -41,6 +41,7 @@ LEAST_EVENTS = 100
 LEAST_NAMED = 2
 # Some of ours are notes of what somebody might look for (八戒躲进草里), no questions.
 _INTERROGATIVE = re.compile("谁|什么|啥|怎|咋|为何|哪|几|多少|多[久大高长远重]|吗|何处|何时|干嘛|是不是|有没有")
+# 他对村里有什么好处 is no question without the one before it.
 _LEANING = re.compile("[他她它那这]")
 _KINDS = (
     ("quote", re.compile("原话|说了?(?:句|什么|啥)|写了?什么|哪[几两]?句|什么诗|咋说|怎么说")),
@@ -126,9 +127,9 @@ def _fact(item: AnchoredEvent, edition: Edition, chance: random.Random) -> Sampl
     citation = locate_sentence(item.event.key, edition, item.chapter)
     if citation is None:
         return None
-    # 他对村里有什么好处 is no question without the one before it.
     # What every reader asks first comes before what only this event answers.
-    asks = [words for words in _first_asked().get(item.event.id, item.event.asks) if not _LEANING.match(words) and _INTERROGATIVE.search(words)]
+    asks = _first_asked().get(item.event.id, item.event.asks)
+    asks = tuple(words for words in asks if _INTERROGATIVE.search(words) and not _LEANING.match(words))
     if not asks:
         return None
     question = _asking(chance.choice(asks))
@@ -164,9 +165,8 @@ def _untold(edition: Edition, lexicon: Lexicon, chance: random.Random) -> Iterat
             continue
         question = form.format(entry.name)
         note = find_silence(question, lexicon) or left_untold(question, lexicon)
-        lack = None if note else find_lack(question, edition, lexicon)
-        if lack is not None:
-            note = f"原著写到{lack.who}的地方，都没有写{lack.what}。"
+        if not note and (lack := find_lack(question, edition, lexicon)) is not None:
+            note = lack.note
         if note:
             yield _refusal(question, f"{REFUSAL_PHRASE}。{note}", "not-told", entry.name)
 

@@ -9,15 +9,15 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xiyou_tui.chat.protocol import (
     EngineEvent,
     GenerateRequest,
-    JudgeRequest,
+    ModelRequest,
     PromptTooLong,
-    ReadRequest,
     decode,
     parse_generate,
     parse_judge,
@@ -82,9 +82,19 @@ class Engine:
         # The interface is gone: nobody waits for what is being generated.
         os._exit(0)
 
-    def _generate(self, record: dict[str, Any]) -> None:
+    @contextmanager
+    def _serving(self, record: dict[str, Any]) -> Iterator[str]:
+        """The id of a request while it is served: an error is reported as its end, and a stop asked for in the meantime is over."""
         name = str(record.get("id", ""))
         try:
+            yield name
+        except Exception as error:
+            self._report(error, record)
+        finally:
+            self._stopped.discard(name)
+
+    def _generate(self, record: dict[str, Any]) -> None:
+        with self._serving(record) as name:
             request = parse_generate(record)
             if request.id not in self._stopped:
                 model = self._ready_model(request)
@@ -109,10 +119,6 @@ class Engine:
                 self._emit(EngineEvent("done", name, outcome.text, data))
             else:
                 self._emit(EngineEvent("done", name, "", {"finish": "stopped"}))
-        except Exception as error:
-            self._report(error, record)
-        finally:
-            self._stopped.discard(name)
 
     def _reading(self, name: str) -> Callable[[int, int], None]:
         """Tells now and then how much of a prompt is read: whoever waits sees that it goes on."""
@@ -127,22 +133,16 @@ class Engine:
         return read
 
     def _judge(self, record: dict[str, Any]) -> None:
-        name = str(record.get("id", ""))
-        try:
+        with self._serving(record) as name:
             request = parse_judge(record)
             model = self._ready_model(request)
             from xiyou_tui.chat.judgement import probability_of_support
 
             probability = probability_of_support(model, request.sentence, request.passage)
             self._emit(EngineEvent("done", name, "", {"probability": round(probability, 6)}))
-        except Exception as error:
-            self._report(error, record)
-        finally:
-            self._stopped.discard(name)
 
     def _read(self, record: dict[str, Any]) -> None:
-        name = str(record.get("id", ""))
-        try:
+        with self._serving(record) as name:
             request = parse_read(record)
             model = self._ready_model(request)
             from xiyou_tui.chat.likelihood import read_texts
@@ -152,10 +152,6 @@ class Engine:
             )
             data: dict[str, Any] = {"nll": [round(nll, 4) for nll, _ in found], "tokens": [tokens for _, tokens in found]}
             self._emit(EngineEvent("done", name, "", data | ({} if len(found) == len(request.texts) else {"finish": "stopped"})))
-        except Exception as error:
-            self._report(error, record)
-        finally:
-            self._stopped.discard(name)
 
     def _report(self, error: Exception, record: dict[str, Any]) -> None:
         import traceback
@@ -165,7 +161,7 @@ class Engine:
         code = "too-long" if isinstance(error, PromptTooLong) else "engine-model"
         self._emit(EngineEvent("failed", str(record.get("id", "")), what, {"code": code, "next_step": next_step}))
 
-    def _ready_model(self, request: GenerateRequest | JudgeRequest | ReadRequest) -> LoadedModel:
+    def _ready_model(self, request: ModelRequest) -> LoadedModel:
         held = self._model
         if held is not None and (held.path, held.adapter) == (request.model, request.adapter):
             return held

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from xiyou_tui.chat.course import learnt_elsewhere, wrong_order
 from xiyou_tui.chat.roles import Action, Clause, Otherwise, Role, clauses, load_roles, read_action, role_end
@@ -313,8 +314,7 @@ def load_deeds() -> tuple[Deed, ...]:
         return re.compile("|".join(re.escape(fold_loosely(name)) for name in sorted(names, key=len, reverse=True)))
 
     made = []
-    for line in (find_assets() / "deeds.jsonl").read_text("utf-8").splitlines():
-        record = json.loads(line)
+    for record in _records():
         of = tuple(words(group) for group in record["of"])
         made.append(
             Deed(
@@ -331,11 +331,15 @@ def load_deeds() -> tuple[Deed, ...]:
 
 
 @cache
+def _records() -> tuple[dict[str, Any], ...]:
+    return tuple(json.loads(line) for line in (find_assets() / "deeds.jsonl").read_text("utf-8").splitlines())
+
+
+@cache
 def load_deed_words() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     """(verb, object, names that may not be wrong) of every deed that one object tells, in plain words, to make questions of."""
-    records = map(json.loads, (find_assets() / "deeds.jsonl").read_text("utf-8").splitlines())
     return tuple(
         (record["verb"][0], record["of"][0][0], (*record["by"], *record["to"]))
-        for record in records
+        for record in _records()
         if len(record["of"]) == 1 and record["by"] and not record.get("never")
     )

@@ -76,7 +76,10 @@ class LoadedModel:
         read: Callable[[int, int], None] = lambda done, total: None,
     ) -> Outcome:
         """Generate an answer; `emit` gets each piece of text, `stopped` is asked between tokens, `whole` is the compiled grammar
-        over the edition that the request names, `read` hears how many tokens of the prompt were read, of how many. Raises PromptTooLong where the conversation does not fit the model's context."""
+        over the edition that the request names, `read` hears how many tokens of the prompt were read, of how many.
+
+        Raises PromptTooLong where the conversation does not fit the model's context.
+        """
         import mlx.core as mx
         from mlx_lm.generate import stream_generate
 

@@ -116,6 +116,8 @@ class EngineEvent:
         return encode({"type": self.kind, "id": self.request, "text": self.text, "data": self.data})
 
 
+# What a model is asked for.
+ModelRequest = GenerateRequest | JudgeRequest | ReadRequest
 KINDS = frozenset({"ready", "loading", "loaded", "prefill", "token", "done", "failed", "released", "pong"})
 
 

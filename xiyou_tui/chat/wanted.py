@@ -49,6 +49,11 @@ class Lack:
     who: str
     what: str
 
+    @property
+    def note(self) -> str:
+        """The refusal, as a Chinese sentence."""
+        return f"原著写到{self.who}的地方，都没有写{self.what}。"
+
 
 @cache
 def _wants() -> tuple[Want, ...]:
@@ -85,9 +90,10 @@ def find_lack(question: str, edition: Edition, lexicon: Lexicon) -> Lack | None:
     own but a place (宝林寺的僧官法名叫什么).
     """
     folded = fold_loosely(question)
+    mentions = lexicon.mentions(folded)
     for want in _wants():
         asked = want.asking.search(folded)
-        mention = next((m for m in reversed(lexicon.mentions(folded)) if asked and m.end <= asked.start()), None)
+        mention = next((m for m in reversed(mentions) if asked and m.end <= asked.start()), None)
         if asked is None or mention is None:
             continue
         between = folded[mention.end : asked.start()]
